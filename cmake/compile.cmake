@@ -1,0 +1,27 @@
+# What every target of Daybook is compiled with. Interface targets, so that a project that includes this one keeps its own.
+add_library(daybook_compile INTERFACE)
+target_compile_features(daybook_compile INTERFACE cxx_std_20)
+target_compile_options(daybook_compile INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Werror -fvisibility=hidden)
+
+set(DAYBOOK_SANITIZE "" CACHE STRING "address (with undefined) or thread")
+if(DAYBOOK_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(DAYBOOK_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+elseif(DAYBOOK_SANITIZE)
+  message(FATAL_ERROR "DAYBOOK_SANITIZE=${DAYBOOK_SANITIZE}: choose address or thread")
+endif()
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+# Line numbers are enough for a backtrace, and half the size and time of full debug information.
+string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -1,0 +1,69 @@
+#include "daybook/journal/chains.h"
+
+#include <cstring>
+
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+[[noreturn]] void damaged(const ReadTransaction& transaction, Sequence sequence, const std::string& why) {
+  throw CorruptError("'" + (transaction.path() / "data.mdb").string() + "': event " + std::to_string(sequence) + " " +
+                     why + ": run 'daybook verify'");
+}
+
+}  // namespace
+
+RecordView check_stored(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored) {
+  std::string why;
+  auto record = find_record(stored, &why);
+  if (!record) damaged(transaction, sequence, "is damaged (" + why + ")");
+  if (record->header.sequence != sequence) {
+    damaged(transaction, sequence,
+            "is damaged (the record says it is event " + std::to_string(record->header.sequence) + ")");
+  }
+  return *record;
+}
+
+RecordView record_at(const ReadTransaction& transaction, Sequence sequence) {
+  const auto stored = transaction.find(transaction.databases().events, event_key(sequence));
+  if (!stored) damaged(transaction, sequence, "is missing");
+  return check_stored(transaction, sequence, *stored);
+}
+
+Event decode_stored(const ReadTransaction& transaction, const RecordView& record) {
+  try {
+    return decode(record, [&](Sequence part) { return record_at(transaction, part).payload; });
+  } catch (CorruptError& e) {
+    e.add_context("'" + (transaction.path() / "data.mdb").string() + "'");
+    throw;
+  }
+}
+
+Event event_at(const ReadTransaction& transaction, Sequence sequence) {
+  return decode_stored(transaction, record_at(transaction, sequence));
+}
+
+std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key) {
+  const auto stored = transaction.find(transaction.databases().heads, head_key);
+  if (!stored) return std::nullopt;
+  Sequence sequence = 0;
+  if (stored->size() != sizeof sequence) {
+    throw CorruptError("'" + (transaction.path() / "data.mdb").string() +
+                       "': a head is not 8 bytes long: run 'daybook verify'");
+  }
+  std::memcpy(&sequence, stored->data(), sizeof sequence);
+  return sequence;
+}
+
+Links links_of(const RecordView& record) {
+  Links links;
+  with_message(record, [&](wire::Event::Reader event) {
+    const auto base = event.getBase();
+    links = {event.getPrevious(), base == 0 ? record.header.sequence : base, event.getDepth(), event.getTime()};
+  });
+  return links;
+}
+
+}  // namespace daybook::detail

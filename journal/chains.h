@@ -1,0 +1,31 @@
+#pragma once
+
+// Reading single events and following chains in a snapshot: what Reader and Linker share.
+
+#include <optional>
+#include <string_view>
+
+#include "daybook/journal/codec.h"
+#include "daybook/journal/store.h"
+
+namespace daybook::detail {
+
+// CorruptError naming the journal and the sequence number if it is missing or not intact.
+RecordView record_at(const ReadTransaction& transaction, Sequence sequence);
+Event event_at(const ReadTransaction& transaction, Sequence sequence);
+// Decodes a record found by a cursor under this key.
+RecordView check_stored(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored);
+Event decode_stored(const ReadTransaction& transaction, const RecordView& record);
+
+// Of a chain's `heads` key.
+std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key);
+
+// The links of an event, read without its values.
+struct Links {
+  Sequence previous = 0, base = 0;
+  std::uint32_t depth = 0;
+  Nanoseconds time = 0;
+};
+Links links_of(const RecordView& record);
+
+}  // namespace daybook::detail

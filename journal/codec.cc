@@ -1,0 +1,554 @@
+#include "daybook/journal/codec.h"
+
+#include <capnp/serialize.h>
+#include <kj/exception.h>
+#define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::size_t first_scratch_words = 1024;
+constexpr std::size_t kept_scratch_words = std::size_t{1} << 19;
+// Far beyond what NumPy can turn into an array; keeps readers' stacks safe.
+constexpr unsigned max_nesting = 100;
+constexpr int reader_nesting_limit = 4 * static_cast<int>(max_nesting);
+
+constexpr std::array<std::byte, 8> zeros{};
+
+capnp::Text::Reader text(std::string_view view) {
+  // Cap'n Proto wants a NUL behind the text in Reader form only when it is read as a C string, which setters do not do.
+  return {view.data(), view.size()};
+}
+
+std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+template <class Builder, class Numbers>
+void fill(Builder to, const Numbers& numbers) {
+  for (unsigned i = 0; i < to.size(); ++i) to.set(i, numbers[i]);
+}
+
+void build_type(wire::Type::Builder to, const Type& type) {
+  to.setKind(static_cast<std::uint8_t>(type.kind()));
+  to.setOrder(static_cast<std::uint8_t>(type.order()));
+  to.setCharset(static_cast<std::uint8_t>(type.charset()));
+  to.setSize(type.size());
+  const auto members = type.members();
+  if (type.kind() == Kind::compound) {
+    auto list = to.initMembers(static_cast<unsigned>(members.size()));
+    for (unsigned i = 0; i < list.size(); ++i) {
+      list[i].setName(text(members[i].name));
+      list[i].setOffset(members[i].offset);
+      build_type(list[i].initType(), members[i].type);
+      if (!members[i].dims.empty())
+        fill(list[i].initDims(static_cast<unsigned>(members[i].dims.size())), members[i].dims);
+    }
+  }
+  if (type.kind() == Kind::enumeration || type.kind() == Kind::vlen) build_type(to.initBase(), type.base());
+  if (type.kind() == Kind::enumeration) {
+    auto names = to.initNames(static_cast<unsigned>(type.enum_names().size()));
+    for (unsigned i = 0; i < names.size(); ++i) names.set(i, text(type.enum_names()[i]));
+    fill(to.initValues(static_cast<unsigned>(type.enum_values().size())), type.enum_values());
+  }
+}
+
+Type plain_type(std::uint8_t kind, std::uint8_t order, std::uint8_t charset, std::uint32_t size) {
+  if (kind > static_cast<std::uint8_t>(Kind::vlen) || order > 1 || charset > 1) {
+    throw CorruptError("a type of unknown kind " + std::to_string(kind));
+  }
+  const auto set = static_cast<Charset>(charset);
+  switch (static_cast<Kind>(kind)) {
+    case Kind::string:
+      return Type::string(set);
+    case Kind::fixed_string:
+      return Type::fixed_string(size, set);
+    default:
+      return {static_cast<Kind>(kind), size, static_cast<ByteOrder>(order)};
+  }
+}
+
+Shape read_dims(capnp::List<std::uint64_t>::Reader dims) {
+  Shape shape;
+  for (const auto extent : dims) shape.push_back(extent);
+  return shape;
+}
+
+Type read_type(wire::Type::Reader from) {
+  switch (static_cast<Kind>(from.getKind())) {
+    case Kind::compound: {
+      std::vector<Member> members;
+      for (const auto member : from.getMembers()) {
+        members.push_back({std::string(view(member.getName())), member.getOffset(), read_type(member.getType()),
+                           read_dims(member.getDims())});
+      }
+      return Type::compound(from.getSize(), std::move(members));
+    }
+    case Kind::enumeration: {
+      std::vector<std::string> names;
+      std::vector<std::int64_t> values;
+      for (const auto name : from.getNames()) names.emplace_back(view(name));
+      for (const auto value : from.getValues()) values.push_back(value);
+      return Type::enumeration(read_type(from.getBase()), std::move(names), std::move(values));
+    }
+    case Kind::vlen:
+      return Type::vlen(read_type(from.getBase()));
+    default:
+      return plain_type(from.getKind(), from.getOrder(), from.getCharset(), from.getSize());
+  }
+}
+
+bool needs_description(Kind kind) { return kind == Kind::enumeration || kind == Kind::compound || kind == Kind::vlen; }
+
+// Hands out the payload's bytes in the order in which values were built.
+class Payload {
+ public:
+  explicit Payload(std::vector<Bytes> pieces) : pieces_(std::move(pieces)) {
+    for (const auto& piece : pieces_) left_ += piece.size();
+  }
+
+  std::vector<Bytes> take(std::uint64_t bytes) {
+    std::vector<Bytes> taken;
+    if (bytes == 0) return taken;
+    if (bytes > left_) throw CorruptError("its values need more payload than there is");
+    const auto padding = std::min(padded(bytes) - bytes, left_ - bytes);
+    advance(bytes, &taken);
+    advance(padding, nullptr);
+    return taken;
+  }
+
+ private:
+  void advance(std::uint64_t bytes, std::vector<Bytes>* taken) {
+    left_ -= bytes;
+    while (bytes != 0) {
+      const auto part =
+          pieces_[next_].subspan(offset_, std::min<std::uint64_t>(bytes, pieces_[next_].size() - offset_));
+      if (taken != nullptr && !part.empty()) taken->push_back(part);
+      bytes -= part.size();
+      offset_ += part.size();
+      if (offset_ == pieces_[next_].size()) {
+        ++next_;
+        offset_ = 0;
+      }
+    }
+  }
+
+  std::vector<Bytes> pieces_;
+  std::size_t next_ = 0;
+  std::uint64_t offset_ = 0;
+  std::uint64_t left_ = 0;
+};
+
+Value read_value(wire::Value::Reader from, Payload& payload, unsigned depth = 0) {
+  if (depth > max_nesting) throw CorruptError("lists nested too deep");
+  if (from.getForm() > static_cast<std::uint8_t>(Form::unstorable)) {
+    throw CorruptError("a value of unknown form " + std::to_string(from.getForm()));
+  }
+  const auto form = static_cast<Form>(from.getForm());
+  if (form == Form::unstorable) {
+    return Value::unstorable(view(from.getUnstorable().getPythonType()), view(from.getUnstorable().getRepr()));
+  }
+  const auto type = needs_description(static_cast<Kind>(from.getKind()))
+                        ? read_type(from.getType())
+                        : plain_type(from.getKind(), from.getOrder(), from.getCharset(), from.getSize());
+  auto pieces = payload.take(from.getBytes());
+  std::vector<Value> runs;
+  runs.reserve(from.getItems().size());
+  for (const auto item : from.getItems()) runs.push_back(read_value(item, payload, depth + 1));
+  return Value::raw(form, type, read_dims(from.getDims()), from.getCount(), std::move(pieces), std::move(runs));
+}
+
+std::vector<Attribute> read_attributes(capnp::List<wire::Attribute>::Reader from, Payload& payload) {
+  std::vector<Attribute> attributes;
+  attributes.reserve(from.size());
+  for (const auto attribute : from)
+    attributes.push_back({view(attribute.getName()), read_value(attribute.getValue(), payload)});
+  return attributes;
+}
+
+Region read_region(capnp::List<std::int64_t>::Reader numbers) {
+  if (numbers.size() % 3 != 0) throw CorruptError("a region needs start, count and step for each dimension");
+  const auto rank = numbers.size() / 3;
+  Region region;
+  for (unsigned i = 0; i < rank; ++i) {
+    region.start.push_back(numbers[i]);
+    region.count.push_back(numbers[rank + i]);
+    region.step.push_back(numbers[2 * rank + i]);
+  }
+  return region;
+}
+
+EventBody read_body(wire::Event::Reader from, Payload& payload) {
+  switch (from.which()) {
+    case wire::Event::RUN_STARTED:
+      return RunStarted{read_run_info(from.getRunStarted())};
+    case wire::Event::STAGE_CHANGED:
+      return StageChanged{view(from.getStageChanged().getStage()), from.getStageChanged().getRunTime()};
+    case wire::Event::SET: {
+      const auto set = from.getSet();
+      Set body;
+      body.value = read_value(set.getValue(), payload);
+      body.metadata = read_attributes(set.getMetadata(), payload);
+      body.options = read_attributes(set.getOptions(), payload);
+      body.broadcast = (set.getFlags() & 1) != 0;
+      body.persist = (set.getFlags() & 2) != 0;
+      body.archive = (set.getFlags() & 4) != 0;
+      body.born = set.getBorn();
+      return body;
+    }
+    case wire::Event::MUTATE:
+      return Mutate{read_region(from.getMutate().getRegion()), read_value(from.getMutate().getValue(), payload)};
+    case wire::Event::MUTATE_ITEM:
+      return MutateItem{from.getMutateItem().getIndex(), read_value(from.getMutateItem().getValue(), payload)};
+    case wire::Event::REPLACE:
+      return Replace{read_value(from.getReplace().getValue(), payload), from.getReplace().getDeclared()};
+    case wire::Event::APPEND:
+      return Append{read_value(from.getAppend().getValue(), payload), from.getAppend().getIndex()};
+    case wire::Event::REMOVE:
+      return Remove{};
+    case wire::Event::ARCHIVED:
+      return Archived{read_value(from.getArchived().getValue(), payload), from.getArchived().getBorn()};
+    case wire::Event::SET_ATTRIBUTE: {
+      const auto set = from.getSetAttribute();
+      return SetAttribute{view(set.getName()), set.getRemoved() ? Value() : read_value(set.getValue(), payload),
+                          set.getRemoved()};
+    }
+    case wire::Event::CHECKPOINT:
+      return Checkpoint{view(from.getCheckpoint())};
+    case wire::Event::MATERIALIZED: {
+      const auto made = from.getMaterialized();
+      return Materialized{view(made.getFile()), view(made.getLayout()), view(made.getDigest()), made.getUpTo()};
+    }
+    case wire::Event::RUN_ENDED:
+      return RunEnded{view(from.getRunEnded())};
+    case wire::Event::PART:
+      return Part{};
+  }
+  return Unknown{static_cast<std::uint16_t>(from.which())};
+}
+
+// The message's words, on an 8-byte border; copied into `storage` if they do not stand on one.
+kj::ArrayPtr<const capnp::word> words_of(const RecordView& record, std::shared_ptr<const void>& storage,
+                                         RecordView& moved) {
+  moved = record;
+  if (reinterpret_cast<std::uintptr_t>(record.message.data()) % sizeof(capnp::word) != 0) {
+    auto copy = std::make_shared<std::vector<capnp::word>>(record.bytes.size() / sizeof(capnp::word));
+    std::memcpy(copy->data(), record.bytes.data(), record.bytes.size());
+    const Bytes bytes(reinterpret_cast<const std::byte*>(copy->data()), record.bytes.size());
+    moved.bytes = bytes;
+    moved.message = bytes.subspan(sizeof(RecordHeader), record.message.size());
+    moved.payload = bytes.subspan(sizeof(RecordHeader) + record.message.size(), record.payload.size());
+    storage = std::move(copy);
+  }
+  return {reinterpret_cast<const capnp::word*>(moved.message.data()), moved.message.size() / sizeof(capnp::word)};
+}
+
+capnp::ReaderOptions limits(std::size_t words) {
+  // By the size that is known: a message may be walked twice, not more, so that a hostile one cannot keep us busy.
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = 2 * words + 64;
+  options.nestingLimit = reader_nesting_limit;
+  return options;
+}
+
+// Every way a message can turn out bad becomes one error that names the event.
+template <class Function>
+void guarded(Sequence sequence, const Function& function) {
+  const std::string event = "event " + std::to_string(sequence);
+  try {
+    function();
+  } catch (const kj::Exception& e) {
+    throw CorruptError(event + ": its message is malformed (" + std::string(e.getDescription().cStr()) + ")");
+  } catch (const InvalidError& e) {
+    throw CorruptError(event + ": " + e.what());
+  } catch (CorruptError& e) {
+    e.add_context(event);
+    throw;
+  }
+}
+
+void read_record(const RecordView& record, std::shared_ptr<const void>& storage,
+                 const std::function<void(wire::Event::Reader, const RecordView&)>& read) {
+  RecordView moved{};
+  const auto words = words_of(record, storage, moved);
+  const std::array<const kj::ArrayPtr<const capnp::word>, 1> segments{words};
+  capnp::SegmentArrayMessageReader reader({segments.data(), segments.size()}, limits(words.size()));
+  read(reader.getRoot<wire::Event>(), moved);
+}
+
+}  // namespace
+
+Encoder::Encoder() : scratch_(first_scratch_words) {}
+
+void Encoder::encode(const Event& event, std::span<const Sequence> parts) {
+  if (scratch_.size() > kept_scratch_words) {
+    builder_.reset();
+    scratch_ = std::vector<capnp::word>(first_scratch_words);
+  }
+  while (true) {
+    build(event, parts);
+    const auto segments = builder_->getSegmentsForOutput();
+    if (segments.size() == 1) return;
+    // A record holds one segment: build again with room for all of it.
+    std::size_t words = 64;
+    for (const auto segment : segments) words += segment.size();
+    builder_.reset();
+    scratch_ = std::vector<capnp::word>(words + words / 8);
+  }
+}
+
+void Encoder::build(const Event& event, std::span<const Sequence> parts) {
+  builder_.reset();
+  builder_.emplace(kj::arrayPtr(scratch_.data(), scratch_.size()));
+  pieces_.clear();
+  payload_bytes_ = 0;
+  auto root = builder_->initRoot<wire::Event>();
+  if (!event.key.empty()) root.setKey(text(event.key));
+  if (!parts.empty()) fill(root.initParts(static_cast<unsigned>(parts.size())), parts);
+  std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, RunStarted>) {
+          build_run_info(root.initRunStarted(), body.info);
+        } else if constexpr (std::is_same_v<Body, StageChanged>) {
+          auto to = root.initStageChanged();
+          to.setStage(text(body.stage));
+          to.setRunTime(body.run_time);
+        } else if constexpr (std::is_same_v<Body, Set>) {
+          auto to = root.initSet();
+          build_value(to.initValue(), body.value, 0);
+          if (!body.metadata.empty())
+            build_attributes(to.initMetadata(static_cast<unsigned>(body.metadata.size())), body.metadata);
+          if (!body.options.empty())
+            build_attributes(to.initOptions(static_cast<unsigned>(body.options.size())), body.options);
+          to.setFlags(
+              static_cast<std::uint8_t>((body.broadcast ? 1 : 0) | (body.persist ? 2 : 0) | (body.archive ? 4 : 0)));
+        } else if constexpr (std::is_same_v<Body, Mutate>) {
+          auto to = root.initMutate();
+          build_value(to.initValue(), body.value, 0);
+          const auto rank = static_cast<unsigned>(body.region.start.size());
+          auto region = to.initRegion(3 * rank);
+          for (unsigned i = 0; i < rank; ++i) {
+            region.set(i, body.region.start[i]);
+            region.set(rank + i, body.region.count[i]);
+            region.set(2 * rank + i, body.region.step[i]);
+          }
+        } else if constexpr (std::is_same_v<Body, MutateItem>) {
+          auto to = root.initMutateItem();
+          build_value(to.initValue(), body.value, 0);
+          to.setIndex(body.index);
+        } else if constexpr (std::is_same_v<Body, Replace>) {
+          build_value(root.initReplace().initValue(), body.value, 0);
+        } else if constexpr (std::is_same_v<Body, Append>) {
+          build_value(root.initAppend().initValue(), body.value, 0);
+        } else if constexpr (std::is_same_v<Body, Remove>) {
+          root.setRemove();
+        } else if constexpr (std::is_same_v<Body, Archived>) {
+          build_value(root.initArchived().initValue(), body.value, 0);
+        } else if constexpr (std::is_same_v<Body, SetAttribute>) {
+          auto to = root.initSetAttribute();
+          to.setName(text(body.name));
+          to.setRemoved(body.removed);
+          if (!body.removed) build_value(to.initValue(), body.value, 0);
+        } else if constexpr (std::is_same_v<Body, Checkpoint>) {
+          root.setCheckpoint(text(body.name));
+        } else if constexpr (std::is_same_v<Body, Materialized>) {
+          auto to = root.initMaterialized();
+          to.setFile(text(body.file));
+          to.setLayout(text(body.layout));
+          to.setDigest(text(body.digest));
+          to.setUpTo(body.up_to);
+        } else if constexpr (std::is_same_v<Body, RunEnded>) {
+          root.setRunEnded(text(body.how));
+        } else if constexpr (std::is_same_v<Body, Part>) {
+          root.setPart();
+          add_bytes(body.bytes);
+        } else {
+          throw InvalidError("an event of an unknown kind cannot be appended");
+        }
+      },
+      event.body);
+}
+
+void Encoder::build_value(wire::Value::Builder to, const Value& value, unsigned depth) {
+  if (depth > max_nesting)
+    throw InvalidError("lists nested more than " + std::to_string(max_nesting) + " deep cannot be journaled");
+  const auto& type = value.type();
+  to.setForm(static_cast<std::uint8_t>(value.form()));
+  to.setKind(static_cast<std::uint8_t>(type.kind()));
+  to.setOrder(static_cast<std::uint8_t>(type.order()));
+  to.setCharset(static_cast<std::uint8_t>(type.charset()));
+  to.setSize(type.size());
+  to.setCount(value.count());
+  to.setBytes(value.byte_size());
+  if (!value.shape().empty()) fill(to.initDims(static_cast<unsigned>(value.shape().size())), value.shape());
+  if (needs_description(type.kind())) build_type(to.initType(), type);
+  if (value.is_contiguous()) {
+    add_bytes(value.bytes());
+  } else {
+    const auto before = payload_bytes_;
+    for (const auto& piece : value.segments()) {
+      pieces_.push_back(piece);
+      payload_bytes_ += piece.size();
+    }
+    const auto padding = padded(payload_bytes_ - before) - (payload_bytes_ - before);
+    if (padding != 0) add_bytes(std::span(zeros).first(padding));
+  }
+  if (!value.runs().empty()) {
+    auto items = to.initItems(static_cast<unsigned>(value.runs().size()));
+    for (unsigned i = 0; i < items.size(); ++i) build_value(items[i], value.runs()[i], depth + 1);
+  }
+  if (value.form() == Form::unstorable) {
+    auto note = to.initUnstorable();
+    note.setPythonType(text(value.python_type()));
+    note.setRepr(text(value.repr()));
+  }
+}
+
+void Encoder::build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes) {
+  for (unsigned i = 0; i < to.size(); ++i) {
+    to[i].setName(text(attributes[i].name));
+    build_value(to[i].initValue(), attributes[i].value, 0);
+  }
+}
+
+void Encoder::add_bytes(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  pieces_.push_back(bytes);
+  payload_bytes_ += bytes.size();
+  if (const auto padding = padded(bytes.size()) - bytes.size(); padding != 0) {
+    pieces_.push_back(std::span(zeros).first(padding));
+    payload_bytes_ += padding;
+  }
+}
+
+std::span<const std::byte> Encoder::message() {
+  const auto segment = builder_->getSegmentsForOutput()[0];
+  return {reinterpret_cast<const std::byte*>(segment.begin()), segment.size() * sizeof(capnp::word)};
+}
+
+std::uint64_t Encoder::hash_payload() const {
+  if (pieces_.empty()) return 0;
+  if (pieces_.size() == 1) return detail::payload_hash(pieces_.front());
+  if (payload_bytes_ <= 256) {
+    std::array<std::byte, 256> joined;
+    copy_payload(0, std::span(joined).first(payload_bytes_));
+    return detail::payload_hash(std::span(joined).first(payload_bytes_));
+  }
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (const auto& piece : pieces_) XXH3_64bits_update(&state, piece.data(), piece.size());
+  return XXH3_64bits_digest(&state);
+}
+
+void Encoder::drop_payload(std::uint64_t bytes) {
+  payload_bytes_ -= bytes;
+  auto piece = pieces_.begin();
+  for (; bytes != 0 && bytes >= piece->size(); ++piece) bytes -= piece->size();
+  if (bytes != 0) *piece = piece->subspan(bytes);
+  pieces_.erase(pieces_.begin(), piece);
+}
+
+void Encoder::copy_payload(std::uint64_t offset, std::span<std::byte> out) const {
+  for (const auto& piece : pieces_) {
+    if (out.empty()) return;
+    if (offset >= piece.size()) {
+      offset -= piece.size();
+      continue;
+    }
+    const auto part = piece.subspan(offset, std::min<std::uint64_t>(out.size(), piece.size() - offset));
+    std::memcpy(out.data(), part.data(), part.size());
+    out = out.subspan(part.size());
+    offset = 0;
+  }
+}
+
+void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {
+  to.setUuid({info.uuid.data(), info.uuid.size()});
+  to.setRid(info.rid);
+  to.setClassName(text(info.class_name));
+  to.setExpid(text(info.expid));
+  to.setStartTime(info.start_time);
+  to.setSoftwareVersion(text(info.software_version));
+  to.setHost(text(info.host));
+  to.setPid(info.pid);
+  to.setBootId(text(info.boot_id));
+  to.setDaybookVersion(text(info.daybook_version));
+}
+
+RunInfo read_run_info(wire::RunInfo::Reader from) {
+  RunInfo info;
+  if (from.getUuid().size() != info.uuid.size()) throw CorruptError("the run's UUID is not 16 bytes");
+  std::copy(from.getUuid().begin(), from.getUuid().end(), info.uuid.begin());
+  info.rid = from.getRid();
+  info.class_name = view(from.getClassName());
+  info.expid = view(from.getExpid());
+  info.start_time = from.getStartTime();
+  info.software_version = view(from.getSoftwareVersion());
+  info.host = view(from.getHost());
+  info.pid = from.getPid();
+  info.boot_id = view(from.getBootId());
+  info.daybook_version = view(from.getDaybookVersion());
+  return info;
+}
+
+Event decode(const RecordView& record, const FetchPart& fetch) {
+  Event event;
+  event.sequence = record.header.sequence;
+  guarded(event.sequence, [&] {
+    read_record(record, event.storage, [&](wire::Event::Reader from, const RecordView& placed) {
+      event.key = view(from.getKey());
+      event.time = from.getTime();
+      event.monotonic = from.getMonotonic();
+      event.previous = from.getPrevious();
+      event.base = from.getBase() == 0 ? event.sequence : from.getBase();
+      event.depth = from.getDepth();
+      if (from.isPart()) {
+        event.body = Part{placed.payload};
+        return;
+      }
+      std::vector<Bytes> pieces;
+      for (const auto part : from.getParts()) pieces.push_back(fetch(part));
+      pieces.push_back(placed.payload);
+      Payload payload(std::move(pieces));
+      event.body = read_body(from, payload);
+    });
+  });
+  return event;
+}
+
+void with_message(const RecordView& record, const std::function<void(wire::Event::Reader)>& read) {
+  std::shared_ptr<const void> storage;
+  guarded(record.header.sequence,
+          [&] { read_record(record, storage, [&](wire::Event::Reader event, const RecordView&) { read(event); }); });
+}
+
+std::string chain_of(wire::Event::Reader event) {
+  switch (event.which()) {
+    case wire::Event::SET:
+    case wire::Event::MUTATE:
+    case wire::Event::MUTATE_ITEM:
+    case wire::Event::REPLACE:
+    case wire::Event::APPEND:
+    case wire::Event::REMOVE:
+      return head_key(Chain::dataset, view(event.getKey()));
+    case wire::Event::ARCHIVED:
+      return head_key(Chain::archive, view(event.getKey()));
+    case wire::Event::SET_ATTRIBUTE:
+      return head_key(Chain::attribute, view(event.getKey()), view(event.getSetAttribute().getName()));
+    case wire::Event::STAGE_CHANGED:
+      return head_key(Chain::stage, {});
+    default:
+      return {};
+  }
+}
+
+}  // namespace daybook::detail

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "daybook/journal/record.h"
+#include "daybook/journal/store.h"
+
+namespace daybook::detail {
+
+// One durable LMDB transaction holding a batch of records: what the committer does every interval, and what recovery
+// does once with what the intake still held.
+class Commit {
+ public:
+  explicit Commit(Store& store);
+  // Records come in the order of their sequence numbers. The bytes are copied.
+  void add(const RecordView& record);
+  // A record whose payload still stands in pieces.
+  void add(const RecordHeader& header, std::span<const std::byte> message,
+           std::span<const std::span<const std::byte>> payload);
+  // Writes heads and state, and commits. Durable when it returns.
+  void commit(const StoredState& state);
+  // A runEnded record was among them.
+  [[nodiscard]] bool run_ended() const { return run_ended_; }
+
+ private:
+  void note(const RecordView& record);
+  Store& store_;
+  WriteTransaction transaction_;
+  std::unordered_map<std::string, Sequence> heads_;
+  std::unordered_map<std::string, Sequence> checkpoints_;
+  bool run_ended_ = false;
+};
+
+// A record that this process made itself, looked at without checking its checksum.
+RecordView trusted_record(const std::byte* record);
+
+}  // namespace daybook::detail

@@ -1,0 +1,312 @@
+#include "daybook/journal/committer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "daybook/journal/commit.h"
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+// One transaction's worth: LMDB holds a transaction's pages in memory until it commits.
+constexpr std::uint64_t max_batch_bytes = std::uint64_t{8} << 20;
+// While the disk is full, how often a commit is tried again.
+constexpr std::chrono::milliseconds retry_interval{200};
+
+}  // namespace
+
+Committer::Committer(std::shared_ptr<Store> store, Intake intake, const StoredState& state,
+                     const JournalOptions& options, Clock& clock)
+    : store_(std::move(store)),
+      intake_(std::move(intake)),
+      options_(options),
+      clock_(clock),
+      head_(state.intake_position),
+      tail_(state.intake_position),
+      last_(state.last),
+      state_(state) {
+  statistics_.last = statistics_.committed = state.last;
+}
+
+Committer::~Committer() {
+  {
+    const std::lock_guard guard(mutex_);
+    stop_ = true;
+    stopped_ = true;  // without draining
+    work_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Committer::throw_if_broken(const Order& order) const {
+  if (!order.owns_lock()) throw InvalidError("the journal's order is not held");
+  if (broken_) std::rethrow_exception(failure_);
+  if (stop_) throw InvalidError("the journal '" + store_->path().string() + "' is closed");
+}
+
+void Committer::wait_for_room(Order& order, std::uint64_t record_bytes) {
+  throw_if_broken(order);
+  const auto room = [&] { return !direct_begun_ && pending() + framed(record_bytes) <= intake_.capacity(); };
+  if (room()) return;
+  ++statistics_.waits;
+  const auto begun = std::chrono::steady_clock::now();
+  auto deadline = begun + options_.full_timeout;
+  auto commits = statistics_.commits;
+  while (!room()) {
+    urgent_ = true;
+    work_.notify_one();
+    const auto attempts = attempts_;
+    const bool failing = failure_ != nullptr;
+    const auto status = progress_.wait_until(order, deadline);
+    throw_if_broken(order);
+    if (commits != statistics_.commits) {
+      commits = statistics_.commits;
+      deadline = std::chrono::steady_clock::now() + options_.full_timeout;
+    } else if (failing && failure_ != nullptr && attempts != attempts_ && !room()) {
+      std::rethrow_exception(failure_);  // full, and a fresh attempt to make room has failed as well
+    } else if (status == std::cv_status::timeout && !room()) {
+      throw StorageError("journal '" + store_->path().string() + "': its intake has been full for " +
+                         std::to_string(options_.full_timeout.count()) +
+                         " ms without a commit coming through: is the disk stuck?");
+    }
+  }
+  statistics_.waited += std::chrono::steady_clock::now() - begun;
+}
+
+void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Sequence sequence) {
+  std::memcpy(intake_.at(head_), &head_, sizeof head_);
+  head_ += framed(record_bytes);
+  last_ = sequence;
+  const bool batch_is_large = pending() >= std::min(intake_.capacity() / 4, max_batch_bytes);
+  if (idle_ || (batch_is_large && !urgent_)) {
+    urgent_ = batch_is_large;
+    idle_ = false;
+    work_.notify_one();
+  }
+}
+
+void Committer::begin_direct(Order& order) {
+  throw_if_broken(order);
+  progress_.wait(order, [this] { return !direct_begun_; });
+  direct_begun_ = true;
+  try {
+    while (pending() != 0) {
+      urgent_ = true;
+      idle_ = false;
+      work_.notify_one();
+      const auto attempts = attempts_;
+      progress_.wait(order, [&] { return attempts != attempts_ || pending() == 0 || broken_ || stop_; });
+      throw_if_broken(order);
+      if (pending() != 0 && failure_ != nullptr) std::rethrow_exception(failure_);
+    }
+  } catch (...) {
+    abandon_direct(order);
+    throw;
+  }
+}
+
+void Committer::abandon_direct(const Order& /*held*/) {
+  direct_begun_ = false;
+  progress_.notify_all();
+}
+
+void Committer::commit_direct(Order& order, const RecordHeader& header, std::span<const std::byte> message,
+                              std::span<const std::span<const std::byte>> payload) {
+  const Direct direct{&header, message, payload};
+  direct_ = &direct;
+  idle_ = false;
+  work_.notify_one();
+  progress_.wait(order, [&] { return direct_ != &direct; });
+  direct_begun_ = false;
+  progress_.notify_all();
+  if (state_.last != header.sequence) std::rethrow_exception(failure_);
+  last_ = header.sequence;
+}
+
+void Committer::run() {
+  Order order(mutex_);
+  while (!stopped_) {
+    if (pending() == 0 && direct_ == nullptr) {
+      if (stop_) {
+        stopped_ = true;
+        break;
+      }
+      idle_ = true;
+      work_.wait(order, [this] { return !idle_ || stop_ || direct_ != nullptr; });
+      idle_ = false;
+    }
+    // The first event of a batch is here: let others join it until the interval has passed.
+    const auto due =
+        std::chrono::steady_clock::now() + (failure_ != nullptr ? retry_interval : options_.commit_interval);
+    work_.wait_until(order, due, [this] { return urgent_ || stop_ || stopped_ || direct_ != nullptr; });
+    if (stopped_) break;
+    clock_.refresh();
+    if (broken_) {
+      direct_ = nullptr;
+      ++attempts_;
+      progress_.notify_all();
+      if (stop_) break;
+      urgent_ = false;
+      work_.wait(order, [this] { return stop_ || direct_ != nullptr || urgent_; });
+      continue;
+    }
+    if (direct_ != nullptr && pending() == 0) {
+      commit_one(order, *direct_);
+      direct_ = nullptr;
+    } else {
+      urgent_ = false;
+      commit_batch(order);
+      if (stop_ && failure_ != nullptr) break;  // stop() reports it; the intake keeps what is left
+    }
+    ++attempts_;
+    progress_.notify_all();
+  }
+  stopped_ = true;
+  progress_.notify_all();
+}
+
+namespace {
+
+// Does the work of one transaction outside the order, growing the map as needed.
+template <class Fill>
+StoredState transact(Store& store, const Fill& fill) {
+  while (true) {
+    try {
+      Commit commit(store);
+      StoredState state = fill(commit);
+      if (commit.run_ended()) state.phase = Phase::finished;
+      commit.commit(state);
+      return state;
+    } catch (const MapFull&) {
+      store.grow();
+    }
+  }
+}
+
+// ENOSPC and its like leave LMDB as it was and may be over the next time. Any other failure of a write or sync means that
+// nobody knows what is on the disk (a failed fsync may succeed when repeated, and lie).
+bool may_be_retried(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const FullError&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void Committer::commit_batch(Order& order) {
+  const auto from = tail_;
+  const auto to = head_;
+  auto state = state_;
+  order.unlock();
+  std::exception_ptr failure;
+  try {
+    state = transact(*store_, [&, before = state](Commit& commit) {
+      auto batch = before;
+      auto position = from;
+      while (position < to && position - from < max_batch_bytes) {
+        const auto record = trusted_record(intake_.at(position + intake_frame_bytes));
+        commit.add(record);
+        position += framed(record.bytes.size());
+        batch.last = record.header.sequence;
+      }
+      batch.intake_position = position;
+      return batch;
+    });
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  order.lock();
+  if (failure != nullptr) {
+    record_failure(order, failure, !may_be_retried(failure));
+    return;
+  }
+  state_ = state;
+  tail_ = state.intake_position;
+  failure_ = nullptr;
+  ++statistics_.commits;
+  if (pending() >= max_batch_bytes) urgent_ = true;
+}
+
+void Committer::commit_one(Order& order, const Direct& direct) {
+  auto state = state_;
+  order.unlock();
+  std::exception_ptr failure;
+  try {
+    state = transact(*store_, [&, before = state](Commit& commit) {
+      auto one = before;
+      commit.add(*direct.header, direct.message, direct.payload);
+      one.last = direct.header->sequence;
+      return one;
+    });
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  order.lock();
+  if (failure != nullptr) {
+    record_failure(order, failure, !may_be_retried(failure));
+    return;
+  }
+  state_ = state;
+  failure_ = nullptr;
+  ++statistics_.commits;
+}
+
+void Committer::record_failure(const Order& /*held*/, std::exception_ptr failure, bool final) {
+  failure_ = std::move(failure);
+  broken_ = broken_ || final;
+}
+
+void Committer::sync() {
+  Order order(mutex_);
+  throw_if_broken(order);
+  const auto target = head_;
+  if (tail_ >= target) return;
+  order.unlock();
+  try {
+    intake_.sync();
+  } catch (const StorageError&) {
+    order.lock();
+    record_failure(order, std::current_exception(), true);
+    throw;
+  }
+}
+
+void Committer::stop() {
+  {
+    Order order(mutex_);
+    if (stop_) return;
+    progress_.wait(order, [this] { return !direct_begun_; });
+    stop_ = true;
+    work_.notify_all();
+    progress_.wait(order, [this] { return stopped_; });
+  }
+  if (thread_.joinable()) thread_.join();
+  const Order order(mutex_);
+  if (pending() != 0) std::rethrow_exception(failure_);
+}
+
+JournalStatistics Committer::statistics() const {
+  const std::lock_guard guard(mutex_);
+  auto statistics = statistics_;
+  statistics.last = last_;
+  statistics.committed = state_.last;
+  return statistics;
+}
+
+StoredState Committer::state() const {
+  const std::lock_guard guard(mutex_);
+  return state_;
+}
+
+}  // namespace daybook::detail

@@ -1,0 +1,222 @@
+#include "daybook/journal/files.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <mutex>
+#include <vector>
+
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+
+// Descriptors of writer locks, and the count of forks. A fork() in another thread must find the list whole, so the
+// handlers take the mutex around it.
+std::atomic<std::uint64_t> generation{0};
+std::mutex locks_mutex;
+std::vector<int> lock_descriptors;
+
+void before_fork() { locks_mutex.lock(); }
+void after_fork_in_parent() { locks_mutex.unlock(); }
+void after_fork_in_child() {
+  for (const int fd : lock_descriptors) ::close(fd);
+  lock_descriptors.clear();
+  generation.fetch_add(1, std::memory_order_relaxed);
+  locks_mutex.unlock();
+}
+
+void watch_forks() {
+  static std::once_flag once;
+  std::call_once(once, [] { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); });
+}
+
+struct flock writer_lock(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  // Beyond any data, so that it can never meet a lock that somebody takes on the contents.
+  lock.l_start = off_t{1} << 62;
+  lock.l_len = 1;
+  return lock;
+}
+
+std::string host_tag() {
+  auto host = host_name();
+  std::replace_if(
+      host.begin(), host.end(), [](char c) { return c == '.' || c == '/'; }, '_');
+  return host;
+}
+
+}  // namespace
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+FileDescriptor open_file(const std::filesystem::path& path, int flags, unsigned mode) {
+  int fd = -1;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) throw_errno("opening " + quoted(path), errno);
+  return FileDescriptor(fd);
+}
+
+void sync_file(int fd, const std::filesystem::path& path) {
+  if (::fsync(fd) != 0) throw_errno("syncing " + quoted(path), errno);
+}
+
+void sync_data(int fd, const std::filesystem::path& path) {
+  if (::fdatasync(fd) != 0) throw_errno("syncing " + quoted(path), errno);
+}
+
+void sync_directory(const std::filesystem::path& dir) {
+  const auto file = open_file(dir.empty() ? "." : dir, O_RDONLY | O_DIRECTORY);
+  // Some file systems (and FUSE ones) cannot sync a folder and say so; there is nothing more to be done on them.
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP)
+    throw_errno("syncing folder " + quoted(dir), errno);
+}
+
+void allocate(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
+  int code = 0;
+  do {
+    code = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  } while (code == EINTR);
+  if (code != 0) throw_errno("reserving " + std::to_string(bytes) + " bytes for " + quoted(path), code);
+}
+
+void rename_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EINVAL || errno == ENOSYS) {
+    // A file system without the flag: look first. The names carry a run's number, so nobody races for them.
+    if (!std::filesystem::exists(std::filesystem::symlink_status(to)) && ::rename(from.c_str(), to.c_str()) == 0)
+      return;
+    if (std::filesystem::exists(std::filesystem::symlink_status(to))) errno = EEXIST;
+  }
+  if (errno == EEXIST || errno == ENOTEMPTY) {
+    throw InvalidError(quoted(to) + " exists already: choose another name or move it away");
+  }
+  throw_errno("renaming " + quoted(from) + " to " + quoted(to), errno);
+}
+
+void remove_file(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + quoted(path), errno);
+}
+
+std::filesystem::path aside_name(const std::filesystem::path& target) {
+  std::array<char, 17> random{};
+  std::to_chars(random.data(), random.data() + 16, random_bits(), 16);
+  return target.parent_path() / ("." + target.filename().string() + "." + host_tag() + "." +
+                                 std::to_string(::getpid()) + "." + random.data() + ".part");
+}
+
+void remove_abandoned(const std::filesystem::path& target) {
+  const auto prefix = "." + target.filename().string() + "." + host_tag() + ".";
+  std::error_code error;
+  const auto folder = target.parent_path().empty() ? std::filesystem::path(".") : target.parent_path();
+  std::vector<std::filesystem::path> abandoned;
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".part")) continue;
+    int pid = 0;
+    const auto* digits = name.data() + prefix.size();
+    const auto parsed = std::from_chars(digits, name.data() + name.size(), pid);
+    if (parsed.ec != std::errc() || pid <= 0) continue;
+    if (::kill(pid, 0) != 0 && errno == ESRCH) abandoned.push_back(entry->path());
+  }
+  for (const auto& path : abandoned) std::filesystem::remove_all(path, error);
+}
+
+std::string network_file_system(const std::filesystem::path& dir) {
+  struct statfs info {};
+  if (::statfs(dir.empty() ? "." : dir.c_str(), &info) != 0) return {};
+  switch (static_cast<std::uint32_t>(info.f_type)) {
+    case NFS_SUPER_MAGIC:
+      return "NFS";
+    case SMB_SUPER_MAGIC:
+    case 0xFF534D42U:  // CIFS_MAGIC_NUMBER
+    case 0xFE534D42U:  // SMB2_MAGIC_NUMBER
+      return "SMB";
+    case AFS_SUPER_MAGIC:
+      return "AFS";
+    case CODA_SUPER_MAGIC:
+      return "Coda";
+    case 0x00C36400U:  // CEPH_SUPER_MAGIC
+      return "Ceph";
+    case V9FS_MAGIC:
+      return "9P";
+    default:
+      return {};
+  }
+}
+
+std::string host_name() {
+  struct utsname name {};
+  return ::uname(&name) == 0 ? name.nodename : "";
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+std::uint64_t random_bits() {
+  std::uint64_t bits = 0;
+  while (::getrandom(&bits, sizeof bits, 0) != sizeof bits) {
+    if (errno != EINTR) throw_errno("asking the system for random bits", errno);
+  }
+  return bits;
+}
+
+bool WriterLock::is_held(const std::filesystem::path& data_file) {
+  const auto file = open_file(data_file, O_RDONLY);
+  auto lock = writer_lock(F_WRLCK);
+  if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0) throw_errno("asking for the lock on " + quoted(data_file), errno);
+  return lock.l_type != F_UNLCK;
+}
+
+WriterLock::WriterLock(const std::filesystem::path& data_file) {
+  watch_forks();
+  const std::lock_guard guard(locks_mutex);
+  file_ = open_file(data_file, O_RDWR);
+  auto lock = writer_lock(F_WRLCK);
+  if (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
+    if (errno == EAGAIN || errno == EACCES) {
+      throw BusyError(quoted(data_file.parent_path()) + " is being written by another writer: wait until it has ended");
+    }
+    throw_errno("locking " + quoted(data_file), errno);
+  }
+  lock_descriptors.push_back(file_.get());
+}
+
+WriterLock::~WriterLock() {
+  const std::lock_guard guard(locks_mutex);
+  if (!file_.is_open()) return;
+  // In a forked child the list is empty and the descriptor closed long ago: its number may be another file's by now.
+  if (std::erase(lock_descriptors, file_.get()) == 0) file_.release();
+}
+
+std::uint64_t fork_generation() { return generation.load(std::memory_order_relaxed); }
+
+}  // namespace daybook::detail

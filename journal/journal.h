@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daybook/journal/event.h"
+
+namespace daybook {
+
+struct JournalOptions {
+  // Bytes of the ring file in front of LMDB. It bounds what may wait for a commit, and so how long a burst is absorbed
+  // at memory speed; records above a quarter of it go straight to LMDB. At least 64 KiB, rounded up to whole pages.
+  std::uint64_t intake_bytes = std::uint64_t{16} << 20;
+  // A durable LMDB commit follows an append at the latest this much later: what a power cut can cost.
+  std::chrono::milliseconds commit_interval{20};
+  // How long a call may wait for a full intake while commits make no progress, before it throws StorageError.
+  std::chrono::milliseconds full_timeout{30000};
+};
+
+struct JournalStatistics {
+  Sequence last = 0;       // newest event appended
+  Sequence committed = 0;  // newest event that is in LMDB, synced
+  std::uint64_t commits = 0;
+  std::uint64_t waits = 0;             // appends that had to wait for a full intake …
+  std::chrono::nanoseconds waited{0};  // … and for how long in all
+};
+
+struct SetOptions {
+  bool broadcast = false, persist = false, archive = true;
+  std::vector<Attribute> metadata;  // unit, scale, precision or any other
+  std::vector<Attribute> storage;   // for layouts, e.g. {"compression", "gzip"}
+};
+
+// The write side of one run's journal: the directory `{rid:09}-{Class}.daybook` (schema/FORMAT.md).
+//
+// Promise: once an append has returned, its event survives a kill of this process. A power cut can cost the events of
+// the last commit_interval; sync() returns when everything before it would survive that, too.
+//
+// Any thread may call anything at any time, except that the object must not be moved or destroyed under a call.
+// One writer per journal and machine: the lock dies with the process. In a child after fork() every call throws
+// InvalidError and the destructor does nothing; the parent is not disturbed.
+//
+// Every append throws, and records nothing: InvalidError if the event breaks a rule (FORMAT.md, "Rules for events"), or
+// the journal is closed; StorageError if the disk is full or failed (a full disk: calls work again once there is room;
+// a failed sync: only after the journal was opened anew).
+class Journal {
+ public:
+  // Makes the directory aside, syncs it and renames it to `dir`. InvalidError if `dir` exists, StorageError on a
+  // network share (LMDB must not sit there) or when the disk refuses.
+  static Journal create(const std::filesystem::path& dir, const RunInfo& info, const JournalOptions& options = {});
+  // Goes on with an existing journal: brings it to a clean state first (see recover() in recover.h).
+  // BusyError while another writer, or a Reader of this process, has it open.
+  static Journal open(const std::filesystem::path& dir, const JournalOptions& options = {});
+
+  Journal(Journal&&) noexcept;
+  Journal& operator=(Journal&&) noexcept;
+  ~Journal();  // close(), but silent: a run without finish() is later shown as crashed, with every event in it
+
+  Sequence set(std::string_view key, Value value, const SetOptions& options = {});
+  Sequence mutate(std::string_view key, const Region& region, Value value);
+  Sequence mutate_item(std::string_view key, std::uint64_t index, Value value);
+  Sequence replace(std::string_view key, Value value);
+  Sequence append(std::string_view key, Value item);
+  Sequence remove(std::string_view key);
+  Sequence set_attribute(std::string_view key, std::string_view name, Value value);
+  Sequence remove_attribute(std::string_view key, std::string_view name);
+  Sequence archive(std::string_view key, Value value);
+  Sequence checkpoint(std::string_view name);  // a later one of the same name takes the name over
+  Sequence stage(std::string_view stage, double run_time = 0);
+  // Any event. Fields marked "filled by the journal" are ignored. A time earlier than the newest event's is raised to it.
+  Sequence append(const Event& event);
+
+  void sync();
+  // Appends runEnded, commits and closes. The journal is then finished: two files, no intake.
+  void finish(std::string_view how = "ok");
+  // Commits everything and closes without ending the run. Idempotent.
+  void close();
+
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const RunInfo& info() const;
+  [[nodiscard]] JournalStatistics statistics() const;
+
+ private:
+  class Impl;
+  explicit Journal(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// `{rid:09}-{Class}.daybook`
+std::string journal_name(std::int64_t rid, std::string_view class_name);
+
+}  // namespace daybook

@@ -1,0 +1,220 @@
+#include "daybook/journal/linker.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "daybook/journal/chains.h"
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+// The state by this name; `load` makes it where it is not in memory, and nothing is kept when that throws.
+template <class State, class Load>
+State& entry(ByName<State>& states, std::string_view name, const Load& load) {
+  const auto found = states.find(name);
+  return found != states.end() ? found->second : states.emplace(std::string(name), load()).first->second;
+}
+
+template <class Body>
+const Body& expect(const Event& event) {
+  const auto* body = std::get_if<Body>(&event.body);
+  if (body != nullptr) return *body;
+  throw CorruptError("event " + std::to_string(event.sequence) +
+                     " is not of the kind its chain claims: run 'daybook verify'");
+}
+
+// A chain as the journal on disk has it.
+DatasetChain load_dataset(const ReadTransaction& transaction, std::string_view key) {
+  DatasetChain chain;
+  const auto head = find_head(transaction, head_key(Chain::dataset, key));
+  if (!head) return chain;
+  auto newest = event_at(transaction, *head);
+  chain.head = *head;
+  chain.base = newest.base;
+  chain.depth = newest.depth;
+  if (std::holds_alternative<Remove>(newest.body)) return chain;
+  chain.present = true;
+  const auto base = event_at(transaction, newest.base);
+  chain.declared = base.sequence;
+  if (const auto* replace = std::get_if<Replace>(&base.body)) {
+    chain.declared = replace->declared;
+    take_form(chain, replace->value);
+  } else {
+    take_form(chain, expect<Set>(base).value);
+  }
+  chain.born = expect<Set>(event_at(transaction, chain.declared)).born;
+  if (chain.born == 0) chain.born = chain.declared;
+  // The newest append after the base, if any, says how long the list or array is now.
+  for (auto sequence = *head; sequence != chain.base;) {
+    const auto event = event_at(transaction, sequence);
+    if (const auto* append = std::get_if<Append>(&event.body)) {
+      (chain.form == Form::list ? chain.items : chain.shape.front()) = append->index + 1;
+      break;
+    }
+    sequence = event.previous;
+  }
+  return chain;
+}
+
+ChainState load_chain(const ReadTransaction& transaction, std::string_view head_key) {
+  ChainState chain;
+  if (const auto head = find_head(transaction, head_key)) chain.head = chain.base = *head;
+  return chain;
+}
+
+}  // namespace
+
+void check_appendable(const EventBody& body) {
+  if (std::holds_alternative<RunStarted>(body) || std::holds_alternative<Part>(body) ||
+      std::holds_alternative<Unknown>(body)) {
+    throw InvalidError("an event of kind '" + std::string(kind_name(body)) + "' is not for callers to append");
+  }
+}
+
+Linker::Linker(std::shared_ptr<Store> store, const StoredState& state)
+    : store_(std::move(store)), on_disk_(state.last != 0), last_(state.last), ended_(state.phase == Phase::finished) {
+  if (!on_disk_) return;
+  const auto transaction = store_->begin_read();
+  const auto newest = event_at(transaction, last_);
+  last_time_ = newest.time;
+  stages_ = load_chain(transaction, head_key(Chain::stage, {}));
+}
+
+DatasetChain& Linker::dataset(std::string_view key) {
+  return entry(datasets_, key, [&] { return on_disk_ ? load_dataset(store_->begin_read(), key) : DatasetChain{}; });
+}
+
+ArchiveChain& Linker::archive(std::string_view key) {
+  return entry(archives_, key, [&] {
+    ArchiveChain chain;
+    if (!on_disk_) return chain;
+    const auto transaction = store_->begin_read();
+    static_cast<ChainState&>(chain) = load_chain(transaction, head_key(Chain::archive, key));
+    if (chain.head != 0) {
+      const auto born = expect<Archived>(event_at(transaction, chain.head)).born;
+      chain.born = born != 0 ? born : chain.head;
+    }
+    return chain;
+  });
+}
+
+ChainState& Linker::attribute(std::string_view key, std::string_view name) {
+  const auto head = head_key(Chain::attribute, key, name);
+  return entry(attributes_, head, [&] { return on_disk_ ? load_chain(store_->begin_read(), head) : ChainState{}; });
+}
+
+Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t monotonic, wire::Event::Builder to) {
+  if (ended_ && !std::holds_alternative<Materialized>(event.body)) {
+    throw InvalidError("the run has ended: its journal takes no more events");
+  }
+  Link link;
+  link.sequence = last_ + 1;
+  link.time = std::max(time, last_time_);
+  link.monotonic = std::max(monotonic, last_monotonic_);
+  to.setTime(link.time);
+  to.setMonotonic(link.monotonic);
+  const ChainState* chain = nullptr;
+  bool whole = true;  // holds the chain's whole value
+  std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, Set>) {
+          link.dataset = &dataset(event.key);
+          to.getSet().setBorn(link.dataset->present ? link.dataset->born : 0);
+        } else if constexpr (std::is_same_v<Body, Mutate>) {
+          link.dataset = &dataset(event.key);
+          check_mutate(event.key, *link.dataset, body);
+          whole = false;
+        } else if constexpr (std::is_same_v<Body, MutateItem>) {
+          link.dataset = &dataset(event.key);
+          check_mutate_item(event.key, *link.dataset, body);
+          whole = false;
+        } else if constexpr (std::is_same_v<Body, Replace>) {
+          link.dataset = &dataset(event.key);
+          check_present(event.key, *link.dataset, "replace its value");
+          to.getReplace().setDeclared(link.dataset->declared);
+        } else if constexpr (std::is_same_v<Body, Append>) {
+          link.dataset = &dataset(event.key);
+          check_append(event.key, *link.dataset, body);
+          to.getAppend().setIndex(link.dataset->form == Form::list ? link.dataset->items : link.dataset->shape.front());
+          whole = false;
+        } else if constexpr (std::is_same_v<Body, Remove>) {
+          link.dataset = &dataset(event.key);
+          check_present(event.key, *link.dataset, "remove it");
+        } else if constexpr (std::is_same_v<Body, Archived>) {
+          link.archive = &archive(event.key);
+          to.getArchived().setBorn(link.archive->born);
+          chain = link.archive;
+        } else if constexpr (std::is_same_v<Body, SetAttribute>) {
+          if (body.name.empty())
+            throw InvalidError("dataset '" + std::string(event.key) + "': an attribute needs a name");
+          link.other = &attribute(event.key, body.name);
+          chain = link.other;
+        } else if constexpr (std::is_same_v<Body, StageChanged>) {
+          link.other = &stages_;
+          chain = link.other;
+        } else if constexpr (std::is_same_v<Body, Checkpoint>) {
+          if (body.name.empty()) throw InvalidError("a checkpoint needs a name");
+        }
+      },
+      event.body);
+  if (link.dataset != nullptr) chain = link.dataset;
+  if (chain != nullptr) {
+    to.setPrevious(chain->head);
+    if (!whole) {
+      to.setBase(chain->base);
+      to.setDepth(chain->depth + 1);
+    }
+  }
+  return link;
+}
+
+void Linker::accept(const Link& link, const Event& event) {
+  last_ = link.sequence;
+  last_time_ = link.time;
+  last_monotonic_ = link.monotonic;
+  const auto rebase = [&](ChainState& chain) {
+    chain.head = chain.base = link.sequence;
+    chain.depth = 0;
+  };
+  const auto extend = [&](ChainState& chain) {
+    chain.head = link.sequence;
+    ++chain.depth;
+  };
+  std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, Set>) {
+          auto& dataset = *link.dataset;
+          rebase(dataset);
+          if (!dataset.present) dataset.born = link.sequence;
+          dataset.present = true;
+          dataset.declared = link.sequence;
+          take_form(dataset, body.value);
+        } else if constexpr (std::is_same_v<Body, Replace>) {
+          rebase(*link.dataset);
+          take_form(*link.dataset, body.value);
+        } else if constexpr (std::is_same_v<Body, Mutate> || std::is_same_v<Body, MutateItem>) {
+          extend(*link.dataset);
+        } else if constexpr (std::is_same_v<Body, Append>) {
+          extend(*link.dataset);
+          take_append(*link.dataset);
+        } else if constexpr (std::is_same_v<Body, Remove>) {
+          rebase(*link.dataset);
+          link.dataset->present = false;
+        } else if constexpr (std::is_same_v<Body, Archived>) {
+          rebase(*link.archive);
+          if (link.archive->born == 0) link.archive->born = link.sequence;
+        } else if constexpr (std::is_same_v<Body, SetAttribute> || std::is_same_v<Body, StageChanged>) {
+          rebase(*link.other);
+        } else if constexpr (std::is_same_v<Body, RunEnded>) {
+          ended_ = true;
+        }
+      },
+      event.body);
+}
+
+}  // namespace daybook::detail

@@ -1,0 +1,369 @@
+#include "daybook/journal/reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "daybook/journal/chains.h"
+#include "daybook/journal/error.h"
+#include "daybook/journal/files.h"
+#include "daybook/journal/foreign.h"
+#include "daybook/journal/recovery.h"
+
+namespace daybook {
+
+using detail::Chain;
+using detail::ReadTransaction;
+
+namespace {
+
+// A chain that makes up at least this part of the events it spans is followed by one scan over them instead of by its
+// links: reading on costs far less than looking up.
+constexpr std::uint64_t dense_share = 16;
+// Links are followed backwards, events are wanted forwards: so many are remembered at a time.
+constexpr std::size_t stretch = std::size_t{1} << 16;
+
+Chain chain_of(Group group) { return group == Group::datasets ? Chain::dataset : Chain::archive; }
+
+// The previous event on the chain, read without touching the record's payload: for passing over records of others.
+Sequence peek_previous(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored) {
+  detail::RecordView record{};
+  if (stored.size() >= sizeof record.header) std::memcpy(&record.header, stored.data(), sizeof record.header);
+  const auto& header = record.header;
+  if (header.magic != detail::record_magic || header.message_words == 0 ||
+      header.message_words > (stored.size() - sizeof header) / sizeof(std::uint64_t)) {
+    detail::check_stored(transaction, sequence, stored);  // says what is wrong
+  }
+  record.bytes = stored;
+  record.message = stored.subspan(sizeof header, std::size_t{header.message_words} * 8);
+  return detail::links_of(record).previous;
+}
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  explicit Impl(const std::filesystem::path& dir) : path_(dir.has_filename() ? dir : dir.parent_path()) {
+    try {
+      recover(path_);
+    } catch (const StorageError&) {
+      unrecovered_ = true;  // a folder we may not write to: what was committed can still be read
+    } catch (const BusyError&) {
+      unrecovered_ = true;  // older readers of this process hold it open
+    }
+    store_ = detail::Store::open(path_, detail::Store::Access::read);
+    refresh();
+    info_ = detail::read_info(*snapshot_);
+  }
+
+  void refresh() {
+    snapshot_.reset();
+    snapshot_.emplace(store_->begin_read());
+    state_ = detail::read_state(*snapshot_);
+  }
+
+  [[nodiscard]] const ReadTransaction& snapshot() const { return *snapshot_; }
+
+  // The newest event of a chain up to `as_of`.
+  [[nodiscard]] std::optional<Sequence> find_head(std::string_view head_key, Sequence as_of) const {
+    const auto head = detail::find_head(snapshot(), head_key);
+    return head ? up_to(*head, as_of) : std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<Sequence> up_to(Sequence sequence, Sequence as_of) const {
+    while (sequence > as_of) {
+      auto links = detail::links_of(detail::record_at(snapshot(), sequence));
+      // All that lies between an event and its base can be passed over at once.
+      if (links.base > as_of && links.base < sequence)
+        links = detail::links_of(detail::record_at(snapshot(), links.base));
+      if (links.previous >= sequence) throw CorruptError(broken(sequence, "its chain does not lead back"));
+      sequence = links.previous;
+    }
+    return sequence == 0 ? std::nullopt : std::optional(sequence);
+  }
+
+  // Empty when the chain's newest event is a removal.
+  [[nodiscard]] std::optional<DatasetState> state_at(Group group, Sequence head) const {
+    DatasetState state;
+    state.group = group;
+    state.head = head;
+    bool removed = false;
+    detail::with_message(detail::record_at(snapshot(), head), [&](detail::EventMessage event) {
+      const auto key = event.getKey();
+      state.key.assign(key.begin(), key.size());
+      state.base = event.getBase() == 0 ? head : event.getBase();
+      state.depth = event.getDepth();
+      state.changed = event.getTime();
+      removed = event.isRemove();
+    });
+    if (removed) return std::nullopt;
+    if (group == Group::archive) {
+      detail::with_message(detail::record_at(snapshot(), state.base), [&](detail::EventMessage event) {
+        state.born = event.isArchived() ? event.getArchived().getBorn() : 0;
+      });
+      if (state.born == 0) state.born = state.base;
+      return state;
+    }
+    state.declared = state.base;
+    const auto read_set = [&](detail::EventMessage event) {
+      if (event.isReplace()) {
+        state.declared = event.getReplace().getDeclared();
+        return;
+      }
+      if (!event.isSet()) throw CorruptError("is not a set, as event " + std::to_string(head) + " claims");
+      state.born = event.getSet().getBorn() == 0 ? state.declared : event.getSet().getBorn();
+      state.saved = (event.getSet().getFlags() & 4) != 0;
+    };
+    detail::with_message(detail::record_at(snapshot(), state.base), read_set);
+    if (state.declared != state.base) detail::with_message(detail::record_at(snapshot(), state.declared), read_set);
+    return state;
+  }
+
+  void scan_chain(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+    Sequence newest = state.base;
+    detail::walk(snapshot(), snapshot().databases().events, detail::event_key(state.base + 1),
+                 [&](auto key, auto stored) {
+                   const auto sequence = detail::sequence_of(key);
+                   if (sequence > state.head) return false;
+                   // The next event of a chain is the one that names the newest so far as its previous one.
+                   if (peek_previous(snapshot(), sequence, stored) == newest) {
+                     newest = sequence;
+                     visit(detail::decode_stored(snapshot(), detail::check_stored(snapshot(), sequence, stored)));
+                   }
+                   return newest != state.head;
+                 });
+    if (newest != state.head)
+      throw CorruptError(broken(state.head, "its chain is interrupted behind event " + std::to_string(newest)));
+  }
+
+  void follow_chain(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+    // Once back to set a mark every `stretch` events, then stretch by stretch from the oldest on.
+    std::vector<Sequence> marks{state.head};
+    const auto previous = [&](Sequence sequence) {
+      const auto before = detail::links_of(detail::record_at(snapshot(), sequence)).previous;
+      if (before >= sequence || before < state.base)
+        throw CorruptError(broken(sequence, "its chain does not lead to its base"));
+      return before;
+    };
+    std::size_t count = 0;
+    for (auto sequence = state.head; sequence != state.base; sequence = previous(sequence)) {
+      if (++count % stretch == 0) marks.push_back(sequence);
+    }
+    std::vector<Sequence> events;
+    for (std::size_t i = marks.size(); i-- > 0;) {
+      // The oldest stretch ends at the base; every other one at the mark before it, which that one has visited.
+      const auto end = i + 1 == marks.size() ? state.base : marks[i + 1];
+      events.clear();
+      for (auto sequence = marks[i]; sequence != end; sequence = previous(sequence)) events.push_back(sequence);
+      for (auto event = events.rbegin(); event != events.rend(); ++event) visit(detail::event_at(snapshot(), *event));
+    }
+  }
+
+  [[nodiscard]] std::string broken(Sequence sequence, const std::string& why) const {
+    return "'" + (path_ / "data.mdb").string() + "': event " + std::to_string(sequence) + ": " + why +
+           ": run 'daybook verify'";
+  }
+
+  std::filesystem::path path_;
+  bool unrecovered_ = false;
+  std::shared_ptr<detail::Store> store_;
+  std::optional<ReadTransaction> snapshot_;
+  detail::StoredState state_;
+  RunInfo info_;
+};
+
+Reader::Reader(const std::filesystem::path& dir) : impl_(std::make_unique<Impl>(dir)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+const std::filesystem::path& Reader::path() const { return impl_->path_; }
+const RunInfo& Reader::info() const { return impl_->info_; }
+bool Reader::unrecovered() const { return impl_->unrecovered_; }
+Sequence Reader::last() const { return impl_->state_.last; }
+void Reader::refresh() { impl_->refresh(); }
+
+ReaderStatus Reader::status() const {
+  return {impl_->state_.phase, detail::WriterLock::is_held(impl_->path_ / "data.mdb")};
+}
+
+Sequence Reader::resolve(const At& at) const {
+  const auto run = "journal '" + impl_->path_.string() + "'";
+  if (const auto* sequence = std::get_if<AtSequence>(&at)) {
+    if (sequence->sequence == 0 || sequence->sequence > last()) {
+      throw InvalidError(run + " has no event " + std::to_string(sequence->sequence) + ": it holds 1 to " +
+                         std::to_string(last()));
+    }
+    return sequence->sequence;
+  }
+  if (const auto* checkpoint = std::get_if<AtCheckpoint>(&at)) {
+    const auto key = detail::head_key(Chain::dataset, checkpoint->name).substr(1);
+    const auto stored = impl_->snapshot().find(impl_->snapshot().databases().checkpoints, key);
+    Sequence sequence = 0;
+    if (stored && stored->size() == sizeof sequence) std::memcpy(&sequence, stored->data(), sizeof sequence);
+    if (sequence == 0) throw InvalidError(run + " has no checkpoint '" + checkpoint->name + "'");
+    return sequence;
+  }
+  if (const auto* moment = std::get_if<AtTime>(&at)) {
+    // Times never decrease with sequence numbers, whatever the clock did.
+    Sequence before = 0;
+    Sequence after = last() + 1;
+    while (after - before > 1) {
+      const auto middle = before + (after - before) / 2;
+      const auto time = detail::links_of(detail::record_at(impl_->snapshot(), middle)).time;
+      (time <= moment->time ? before : after) = middle;
+    }
+    if (before == 0) throw InvalidError(run + " had not begun at that time");
+    return before;
+  }
+  return last();
+}
+
+std::vector<std::pair<std::string, Sequence>> Reader::checkpoints() const {
+  std::vector<std::pair<std::string, Sequence>> found;
+  const auto& snapshot = impl_->snapshot();
+  detail::walk(snapshot, snapshot.databases().checkpoints, {}, [&](auto /*key*/, auto stored) {
+    Sequence sequence = 0;
+    if (stored.size() == sizeof sequence) std::memcpy(&sequence, stored.data(), sizeof sequence);
+    const auto checkpoint = detail::event_at(snapshot, sequence);
+    const auto* body = std::get_if<Checkpoint>(&checkpoint.body);
+    if (body == nullptr) throw CorruptError(impl_->broken(sequence, "is not a checkpoint"));
+    found.emplace_back(body->name, sequence);
+    return true;
+  });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return found;
+}
+
+Event Reader::event(Sequence sequence) const { return detail::event_at(impl_->snapshot(), sequence); }
+
+void Reader::events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const {
+  auto expected = std::max<Sequence>(from, 1);
+  to = std::min(to, last());
+  const auto require = [&](Sequence found) {
+    if (found == expected) return;
+    throw CorruptError("'" + (path() / "data.mdb").string() + "': events " + std::to_string(expected) + " to " +
+                       std::to_string(found - 1) + " are missing: run 'daybook verify'");
+  };
+  bool stopped = false;
+  detail::walk(
+      impl_->snapshot(), impl_->snapshot().databases().events, detail::event_key(expected), [&](auto key, auto stored) {
+        const auto sequence = detail::sequence_of(key);
+        if (sequence > to) return false;
+        require(sequence);
+        ++expected;
+        stopped =
+            !visit(detail::decode_stored(impl_->snapshot(), detail::check_stored(impl_->snapshot(), sequence, stored)));
+        return !stopped;
+      });
+  if (!stopped && expected <= to) require(to + 1);
+}
+
+std::optional<Sequence> Reader::find_head(Group group, std::string_view key, Sequence as_of) const {
+  return impl_->find_head(detail::head_key(chain_of(group), key), as_of);
+}
+
+std::optional<DatasetState> Reader::find_state(Group group, std::string_view key, Sequence as_of) const {
+  const auto head = find_head(group, key, as_of);
+  return head ? impl_->state_at(group, *head) : std::nullopt;
+}
+
+std::vector<DatasetState> Reader::states(Sequence as_of) const {
+  std::vector<DatasetState> states;
+  const auto& snapshot = impl_->snapshot();
+  detail::walk(snapshot, snapshot.databases().heads, {}, [&](auto key, auto stored) {
+    const auto chain = static_cast<Chain>(key.front());
+    if (chain != Chain::dataset && chain != Chain::archive) return false;  // those two stand first
+    Sequence sequence = 0;
+    if (stored.size() == sizeof sequence) std::memcpy(&sequence, stored.data(), sizeof sequence);
+    const auto head = impl_->up_to(sequence, as_of);
+    if (!head) return true;
+    if (auto state = impl_->state_at(chain == Chain::dataset ? Group::datasets : Group::archive, *head)) {
+      states.push_back(std::move(*state));
+    }
+    return true;
+  });
+  std::sort(states.begin(), states.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.group, a.born) < std::pair(b.group, b.born); });
+  return states;
+}
+
+std::vector<AttributeState> Reader::attributes(std::string_view key, Sequence as_of) const {
+  std::vector<AttributeState> attributes;
+  const auto& snapshot = impl_->snapshot();
+  // All attributes of a key share the first part of their head's key.
+  auto first = detail::head_key(Chain::attribute, key);
+  first.resize(1 + (first.size() - 1) / 2);
+  detail::walk(snapshot, snapshot.databases().heads, detail::as_key(first), [&](auto head_key, auto stored) {
+    if (head_key.size() < first.size() || std::memcmp(head_key.data(), first.data(), first.size()) != 0) return false;
+    Sequence sequence = 0;
+    if (stored.size() == sizeof sequence) std::memcpy(&sequence, stored.data(), sizeof sequence);
+    const auto newest = impl_->up_to(sequence, as_of);
+    if (!newest) return true;
+    const auto set = event(*newest);
+    const auto* body = std::get_if<SetAttribute>(&set.body);
+    if (body == nullptr || set.key != key)
+      throw CorruptError(impl_->broken(*newest, "is not an attribute of this dataset"));
+    if (!body->removed) attributes.push_back({std::string(key), std::string(body->name), *newest});
+    return true;
+  });
+  std::sort(attributes.begin(), attributes.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+  return attributes;
+}
+
+void Reader::changes(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+  if (state.head == state.base) return;
+  const bool dense = state.depth >= (state.head - state.base) / dense_share;
+  if (dense) {
+    impl_->scan_chain(state, visit);
+  } else {
+    impl_->follow_chain(state, visit);
+  }
+}
+
+std::vector<Event> Reader::stages(Sequence as_of) const {
+  std::vector<Event> stages;
+  auto sequence = impl_->find_head(detail::head_key(Chain::stage, {}), as_of).value_or(0);
+  while (sequence != 0) {
+    stages.push_back(event(sequence));
+    if (stages.back().previous >= sequence) throw CorruptError(impl_->broken(sequence, "its chain does not lead back"));
+    sequence = stages.back().previous;
+  }
+  std::reverse(stages.begin(), stages.end());
+  return stages;
+}
+
+Summary summarize(const std::filesystem::path& dir) {
+  Summary summary;
+  summary.path = dir.has_filename() ? dir : dir.parent_path();
+  detail::StoredState state;
+  summary.live = false;
+  {
+    const auto store = detail::Store::open(summary.path, detail::Store::Access::read);
+    const auto snapshot = store->begin_read();
+    summary.info = detail::read_info(snapshot);
+    state = detail::read_state(snapshot);
+  }
+  summary.phase = state.phase;
+  summary.last = state.last;
+  summary.live = detail::WriterLock::is_held(summary.path / "data.mdb");
+  const auto intake_path = summary.path / "intake";
+  std::error_code error;
+  if (!summary.live && std::filesystem::exists(intake_path, error)) {
+    // What recovery will bring back counts as what the run holds.
+    const auto intake = detail::Intake::open(intake_path);
+    if (intake.id() == state.intake_id) summary.last = detail::scan_intake(intake, state, [](const auto&) {}).last;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(summary.path, error)) {
+    const auto size = entry.file_size(error);
+    if (!error) summary.disk_bytes += size;
+  }
+  return summary;
+}
+
+bool looks_like_journal(const std::filesystem::path& dir) {
+  std::error_code error;
+  return !dir.filename().string().starts_with('.') && std::filesystem::is_directory(dir, error) &&
+         std::filesystem::is_regular_file(dir / "data.mdb", error);
+}
+
+}  // namespace daybook

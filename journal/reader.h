@@ -1,0 +1,121 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daybook/journal/event.h"
+#include "daybook/journal/recover.h"
+
+namespace daybook {
+
+// A point in a run's history: the newest event, a sequence number, a wall-clock time, or a checkpoint's name.
+struct Now {};
+struct AtSequence {
+  Sequence sequence;
+};
+struct AtTime {
+  Nanoseconds time;
+};
+struct AtCheckpoint {
+  std::string name;
+};
+using At = std::variant<Now, AtSequence, AtTime, AtCheckpoint>;
+
+enum class Group : std::uint8_t { datasets = 0, archive = 1 };  // chains; the numbers reach the disk (attributes: 2)
+
+// Where the value of one dataset as of some event is to be found; replay turns it into the value. Small: no payload.
+struct DatasetState {
+  Group group = Group::datasets;
+  std::string key;
+  Sequence base = 0;        // holds a whole value (set, replace, archived)
+  Sequence head = 0;        // the newest event up to the point
+  std::uint32_t depth = 0;  // events of the chain after base, up to head
+  Sequence declared = 0;    // the `set` with metadata, options and flags that count; 0 if the key never had one
+  Sequence born = 0;        // datasets are written in the order in which they came into being (Python's dict order)
+  Nanoseconds changed = 0;  // time of head
+  bool saved = true;        // false: present in the run but not for the file (set with archive = false)
+};
+
+// An attribute that setAttribute put beside a key.
+struct AttributeState {
+  std::string key, name;
+  Sequence sequence = 0;
+};
+
+struct ReaderStatus {
+  Phase phase = Phase::running;
+  bool live = false;  // a writer has it open at this moment
+};
+
+// A snapshot of one journal: it never changes, works while the writer runs, from any process, and costs no copy. What
+// the writer appended within its commit interval is not in it yet; refresh() takes a newer one.
+//
+// Opening a journal whose writer died recovers it first (recover.h); if that cannot be done because the place is
+// read-only, the snapshot holds what had been committed and unrecovered() is true.
+//
+// Events and values returned borrow from the snapshot: they die with it, and with refresh(). A Reader belongs to one
+// thread at a time. A long-lived snapshot keeps a live journal from reusing space.
+// Every read checks the record's checksum: CorruptError names file and sequence number.
+class Reader {
+ public:
+  // UnsupportedError: not a journal (says what it is), a newer format. CorruptError: damaged.
+  explicit Reader(const std::filesystem::path& dir);
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+  ~Reader();
+
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const RunInfo& info() const;
+  [[nodiscard]] ReaderStatus status() const;
+  [[nodiscard]] bool unrecovered() const;
+  [[nodiscard]] Sequence last() const;
+  void refresh();
+
+  // InvalidError: beyond last(), no such checkpoint, a time before the run.
+  [[nodiscard]] Sequence resolve(const At& at) const;
+  [[nodiscard]] std::vector<std::pair<std::string, Sequence>> checkpoints() const;  // in order of sequence
+
+  // CorruptError if missing.
+  [[nodiscard]] Event event(Sequence sequence) const;
+  // Events from..to in order; `visit` returns false to stop.
+  void events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const;
+
+  // The newest event of a dataset's chain up to `as_of`.
+  [[nodiscard]] std::optional<Sequence> find_head(Group group, std::string_view key, Sequence as_of) const;
+  // Empty if the key is not there at that point.
+  [[nodiscard]] std::optional<DatasetState> find_state(Group group, std::string_view key, Sequence as_of) const;
+  // Every dataset and archived value there at that point, datasets first, each in the order of `born`.
+  [[nodiscard]] std::vector<DatasetState> states(Sequence as_of) const;
+  // setAttribute's attributes of a dataset as of a point, removed ones left out.
+  [[nodiscard]] std::vector<AttributeState> attributes(std::string_view key, Sequence as_of) const;
+  // The events of a state's chain after base, up to head, oldest first, in bounded memory.
+  void changes(const DatasetState& state, const std::function<void(const Event&)>& visit) const;
+  // Stages the run has gone through up to a point (StageChanged events are few: one chain).
+  [[nodiscard]] std::vector<Event> stages(Sequence as_of) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// What `daybook ls` needs, in constant time. Does not recover and does not change anything.
+struct Summary {
+  std::filesystem::path path;
+  RunInfo info;
+  Phase phase = Phase::running;
+  bool live = false;
+  Sequence last = 0;
+  std::uint64_t disk_bytes = 0;
+};
+Summary summarize(const std::filesystem::path& dir);
+
+// True if `dir` looks like a journal (a directory with a data.mdb): for walking folders.
+bool looks_like_journal(const std::filesystem::path& dir);
+
+}  // namespace daybook

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "daybook/journal/event.h"
+
+namespace daybook {
+
+enum class Phase : std::uint8_t { running = 0, finished = 1, crashed = 2 };  // the numbers reach the disk
+
+struct Recovery {
+  bool needed = false;     // a writer had died without closing
+  Sequence committed = 0;  // newest event that was in LMDB
+  Sequence last = 0;       // newest event now: committed + what the intake still held
+};
+
+// Brings the journal of a dead writer to a clean state: intact intake records newer than the last commit are
+// committed, torn ones dropped, the intake removed, the run marked crashed. Repeating it changes nothing. A journal
+// that is being written, or was closed, is left alone (needed = false).
+// Throws CorruptError, UnsupportedError (not a journal, newer format), StorageError (no room, read-only).
+Recovery recover(const std::filesystem::path& dir);
+
+}  // namespace daybook

@@ -1,0 +1,405 @@
+#include "daybook/journal/store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "daybook/journal/codec.h"
+#include "daybook/journal/error.h"
+#include "daybook/journal/files.h"
+#include "daybook/journal/foreign.h"
+
+namespace daybook::detail {
+
+namespace {
+
+MDB_val value_of(std::span<const std::byte> bytes) {
+  return {bytes.size(), const_cast<std::byte*>(bytes.data())};  // LMDB does not write through it
+}
+
+std::span<const std::byte> span_of(const MDB_val& value) {
+  return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
+}
+
+// Environments this process has open, by the identity of their file, so that every spelling of a path finds the same.
+using Identity = std::pair<dev_t, ino_t>;
+std::mutex stores_mutex;
+std::map<Identity, std::weak_ptr<Store>> stores;
+
+Identity identity(const std::filesystem::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) throw_errno("looking at '" + file.string() + "'", errno);
+  return {info.st_dev, info.st_ino};
+}
+
+constexpr std::uint64_t least_map_bytes = std::uint64_t{1} << 20;
+
+// A message of one segment, as the `run` database holds it.
+template <class Message, class Build>
+std::vector<std::byte> flat(const Build& build) {
+  unsigned words = 1024;
+  while (true) {
+    capnp::MallocMessageBuilder builder(words);
+    build(builder.initRoot<Message>());
+    const auto segments = builder.getSegmentsForOutput();
+    if (segments.size() == 1) {
+      const auto* first = reinterpret_cast<const std::byte*>(segments[0].begin());
+      return {first, first + segments[0].size() * sizeof(capnp::word)};
+    }
+    words = 64;
+    for (const auto segment : segments) words += static_cast<unsigned>(segment.size());
+  }
+}
+
+template <class Message, class Read>
+auto read_flat(std::span<const std::byte> bytes, const std::filesystem::path& path, const char* what,
+               const Read& read) {
+  try {
+    std::vector<capnp::word> words(bytes.size() / sizeof(capnp::word));
+    std::memcpy(words.data(), bytes.data(), words.size() * sizeof(capnp::word));
+    const std::array<const kj::ArrayPtr<const capnp::word>, 1> segments{kj::arrayPtr(words.data(), words.size())};
+    capnp::ReaderOptions options;
+    options.traversalLimitInWords = 2 * words.size() + 64;
+    capnp::SegmentArrayMessageReader reader({segments.data(), segments.size()}, options);
+    return read(reader.getRoot<Message>());
+  } catch (const kj::Exception& e) {
+    throw CorruptError("'" + path.string() + "': its " + what + " is malformed (" + e.getDescription().cStr() +
+                       "): run 'daybook verify'");
+  }
+}
+
+std::span<const std::byte> required(const ReadTransaction& transaction, const char* key) {
+  const auto found = transaction.find(transaction.databases().run, std::string_view(key));
+  if (!found) {
+    throw CorruptError("'" + transaction.path().string() + "': the run database has no '" + key +
+                       "': run 'daybook verify'");
+  }
+  return *found;
+}
+
+}  // namespace
+
+std::uint64_t Store::first_map_bytes = std::uint64_t{64} << 30;
+
+void check_lmdb(int code, std::string_view doing, const std::filesystem::path& journal) {
+  if (code == MDB_SUCCESS) return;
+  const std::string message = std::string(doing) + " '" + journal.string() + "'";
+  switch (code) {
+    case MDB_MAP_FULL:
+      throw MapFull{};
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN:
+    case MDB_NOTFOUND:
+      throw CorruptError(message + ": data.mdb is damaged (" + mdb_strerror(code) + "): run 'daybook verify'");
+    case MDB_VERSION_MISMATCH:
+      throw UnsupportedError(message + ": data.mdb is of another version of LMDB than this program's");
+    case MDB_READERS_FULL:
+      throw StorageError(message + ": too many processes read it at once");
+    case MDB_PANIC:
+      throw StorageError(message + ": an earlier write failed: open the journal anew");
+    default:
+      if (code > 0) throw_errno(message, code);
+      throw StorageError(message + ": " + mdb_strerror(code));
+  }
+}
+
+void Gate::enter() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !closed_; });
+  ++inside_;
+}
+
+void Gate::leave() {
+  const std::lock_guard lock(mutex_);
+  --inside_;
+  changed_.notify_all();
+}
+
+void Gate::run_alone(const std::function<void()>& change) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !closed_; });
+  closed_ = true;
+  changed_.wait(lock, [this] { return inside_ == 0; });
+  const auto reopen = [this] {
+    closed_ = false;
+    changed_.notify_all();
+  };
+  try {
+    change();
+  } catch (...) {
+    reopen();
+    throw;
+  }
+  reopen();
+}
+
+Store::Store(std::filesystem::path path, Access access) : path_(std::move(path)), access_(access) {}
+
+Store::~Store() {
+  if (environment_ != nullptr) mdb_env_close(environment_);
+}
+
+std::shared_ptr<Store> Store::create(const std::filesystem::path& journal) {
+  const std::shared_ptr<Store> store(new Store(journal, Access::write));
+  store->open_environment(true);
+  store->open_databases(true);
+  const std::lock_guard guard(stores_mutex);
+  std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
+  stores[identity(journal / "data.mdb")] = store;
+  return store;
+}
+
+std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access access) {
+  require_journal(journal);
+  const std::lock_guard guard(stores_mutex);
+  std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = stores[identity(journal / "data.mdb")];
+  if (auto store = known.lock()) {
+    if (access == Access::write && store->access_ == Access::read) {
+      throw BusyError("'" + journal.string() +
+                      "' is open for reading in this process: close its readers before writing");
+    }
+    return store;
+  }
+  std::shared_ptr<Store> store(new Store(journal, access));
+  store->open_environment(false);
+  store->open_databases(false);
+  check_format(store->begin_read());
+  known = store;
+  return store;
+}
+
+void Store::moved(const std::filesystem::path& journal) { path_ = journal; }
+
+void Store::open_environment(bool create) {
+  std::uint64_t map = create ? first_map_bytes : 0;
+  unsigned flags = MDB_NOTLS;
+  if (access_ == Access::read) flags |= MDB_RDONLY;
+  while (true) {
+    check_lmdb(mdb_env_create(&environment_), "opening", path_);
+    check_lmdb(mdb_env_set_maxdbs(environment_, 8), "opening", path_);
+    // One slot a process or thread that reads: more than anyone has, at 64 bytes each.
+    check_lmdb(mdb_env_set_maxreaders(environment_, 126), "opening", path_);
+    if (map != 0) check_lmdb(mdb_env_set_mapsize(environment_, map), "opening", path_);
+    const int code = mdb_env_open(environment_, path_.c_str(), flags, 0666);
+    if (code == MDB_SUCCESS) break;
+    mdb_env_close(environment_);
+    environment_ = nullptr;
+    if (code == ENOMEM && map > least_map_bytes) {
+      map /= 2;  // the process may not have so much address space (ulimit -v): start smaller and grow
+    } else if ((code == EACCES || code == EROFS) && access_ == Access::read && (flags & MDB_NOLOCK) == 0) {
+      flags |= MDB_NOLOCK;  // a folder we may not write: nobody else writes there under our eyes either
+    } else {
+      check_lmdb(code, "opening", path_);
+    }
+  }
+  // Readers whose process died would hold back the reuse of pages for ever.
+  if (access_ == Access::write) {
+    int dead = 0;
+    check_lmdb(mdb_reader_check(environment_, &dead), "opening", path_);
+  }
+}
+
+void Store::open_databases(bool create) {
+  MDB_txn* transaction = nullptr;
+  check_lmdb(mdb_txn_begin(environment_, nullptr, create ? 0U : unsigned{MDB_RDONLY}, &transaction), "opening", path_);
+  const auto open = [&](const char* name, MDB_dbi* database) {
+    return mdb_dbi_open(transaction, name, create ? unsigned{MDB_CREATE} : 0U, database);
+  };
+  int code = open(run_db, &databases_.run);
+  if (code == MDB_SUCCESS) code = open(events_db, &databases_.events);
+  if (code == MDB_SUCCESS) code = open(heads_db, &databases_.heads);
+  if (code == MDB_SUCCESS) code = open(checkpoints_db, &databases_.checkpoints);
+  if (code == MDB_SUCCESS && create) {
+    std::array<std::byte, 4> format{};
+    std::memcpy(format.data(), &format_version, format.size());
+    auto key = value_of(as_key(format_key));
+    auto value = value_of(format);
+    code = mdb_put(transaction, databases_.run, &key, &value, 0);
+  }
+  if (code != MDB_SUCCESS) {
+    mdb_txn_abort(transaction);
+    if (code == MDB_NOTFOUND) {
+      throw UnsupportedError("'" + path_.string() + "' holds an LMDB file that is not a Daybook journal");
+    }
+    check_lmdb(code, "opening", path_);
+  }
+  check_lmdb(mdb_txn_commit(transaction), "opening", path_);
+}
+
+ReadTransaction Store::begin_read() { return ReadTransaction(shared_from_this()); }
+WriteTransaction Store::begin_write() { return WriteTransaction(*this); }
+
+std::uint64_t Store::map_bytes() const {
+  MDB_envinfo info{};
+  check_lmdb(mdb_env_info(environment_, &info), "looking at", path_);
+  return info.me_mapsize;
+}
+
+void Store::grow() {
+  const auto bytes = map_bytes() * 2;
+  gate_.run_alone([&] { check_lmdb(mdb_env_set_mapsize(environment_, bytes), "growing the map of", path_); });
+}
+
+ReadTransaction::ReadTransaction(std::shared_ptr<Store> store) : store_(std::move(store)), pass_(store_->gate_) {
+  int code = mdb_txn_begin(store_->environment_, nullptr, MDB_RDONLY, &transaction_);
+  if (code == MDB_MAP_RESIZED) {
+    // The writer's process has let the file grow beyond our map: take over its size once our other snapshots ended.
+    { const Gate::Pass leave(std::move(pass_)); }
+    store_->gate_.run_alone(
+        [&] { check_lmdb(mdb_env_set_mapsize(store_->environment_, 0), "growing the map of", store_->path_); });
+    pass_ = Gate::Pass(store_->gate_);
+    code = mdb_txn_begin(store_->environment_, nullptr, MDB_RDONLY, &transaction_);
+  }
+  check_lmdb(code, "reading", store_->path_);
+}
+
+ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
+    : store_(std::move(other.store_)),
+      pass_(std::move(other.pass_)),
+      transaction_(std::exchange(other.transaction_, nullptr)) {}
+
+ReadTransaction::~ReadTransaction() {
+  if (transaction_ != nullptr) mdb_txn_abort(transaction_);
+}
+
+std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database,
+                                                                std::span<const std::byte> key) const {
+  auto wanted = value_of(key);
+  MDB_val value{};
+  const int code = mdb_get(transaction_, database, &wanted, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, "reading", path());
+  return span_of(value);
+}
+
+std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database, std::string_view key) const {
+  return find(database, as_key(key));
+}
+
+std::uint64_t ReadTransaction::entries(MDB_dbi database) const {
+  MDB_stat stat{};
+  check_lmdb(mdb_stat(transaction_, database, &stat), "reading", path());
+  return stat.ms_entries;
+}
+
+void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const std::byte> first,
+          const std::function<bool(std::span<const std::byte>, std::span<const std::byte>)>& visit) {
+  MDB_cursor* raw = nullptr;
+  check_lmdb(mdb_cursor_open(transaction.handle(), database, &raw), "reading", transaction.path());
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
+  auto key = value_of(first);
+  MDB_val value{};
+  int code = mdb_cursor_get(raw, &key, &value, first.empty() ? MDB_FIRST : MDB_SET_RANGE);
+  for (; code == MDB_SUCCESS; code = mdb_cursor_get(raw, &key, &value, MDB_NEXT)) {
+    if (!visit(span_of(key), span_of(value))) return;
+  }
+  if (code != MDB_NOTFOUND) check_lmdb(code, "reading", transaction.path());
+}
+
+WriteTransaction::WriteTransaction(Store& store) : store_(store), pass_(store.gate_) {
+  check_lmdb(mdb_txn_begin(store.environment_, nullptr, 0, &transaction_), "writing", store.path_);
+}
+
+WriteTransaction::WriteTransaction(WriteTransaction&& other) noexcept
+    : store_(other.store_), pass_(std::move(other.pass_)), transaction_(std::exchange(other.transaction_, nullptr)) {}
+
+WriteTransaction::~WriteTransaction() {
+  if (transaction_ != nullptr) mdb_txn_abort(transaction_);
+}
+
+void WriteTransaction::put(MDB_dbi database, std::span<const std::byte> key, MDB_val& value, unsigned flags) {
+  auto wanted = value_of(key);
+  check_lmdb(mdb_put(transaction_, database, &wanted, &value, flags), "writing", store_.path());
+}
+
+void WriteTransaction::put(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value) {
+  auto bytes = value_of(value);
+  put(database, key, bytes, 0);
+}
+
+void WriteTransaction::append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value) {
+  auto bytes = value_of(value);
+  put(database, key, bytes, MDB_APPEND);
+}
+
+void WriteTransaction::append(MDB_dbi database, std::span<const std::byte> key,
+                              std::span<const std::span<const std::byte>> pieces) {
+  MDB_val room{};
+  for (const auto& piece : pieces) room.mv_size += piece.size();
+  put(database, key, room, MDB_APPEND | MDB_RESERVE);
+  auto* to = static_cast<std::byte*>(room.mv_data);
+  for (const auto& piece : pieces) {
+    std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  }
+}
+
+void WriteTransaction::commit() {
+  check_lmdb(mdb_txn_commit(std::exchange(transaction_, nullptr)), "committing to", store_.path());
+}
+
+StoredState read_state(const ReadTransaction& transaction) {
+  return read_flat<wire::State>(required(transaction, state_key), transaction.path(), "state",
+                                [](wire::State::Reader state) {
+                                  return StoredState{static_cast<Phase>(state.getPhase()), state.getLast(),
+                                                     state.getIntakePosition(), state.getIntakeId()};
+                                });
+}
+
+RunInfo read_info(const ReadTransaction& transaction) {
+  return read_flat<wire::RunInfo>(required(transaction, info_key), transaction.path(), "run description",
+                                  read_run_info);
+}
+
+void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state) {
+  transaction.put(databases.run, as_key(state_key), flat<wire::State>([&](wire::State::Builder to) {
+                    to.setPhase(static_cast<std::uint8_t>(state.phase));
+                    to.setLast(state.last);
+                    to.setIntakePosition(state.intake_position);
+                    to.setIntakeId(state.intake_id);
+                  }));
+}
+
+void write_info(WriteTransaction& transaction, const Store::Databases& databases, const RunInfo& info) {
+  transaction.put(databases.run, as_key(info_key),
+                  flat<wire::RunInfo>([&](wire::RunInfo::Builder to) { build_run_info(to, info); }));
+}
+
+void check_format(const ReadTransaction& transaction) {
+  const auto stored = required(transaction, format_key);
+  std::uint32_t format = 0;
+  if (stored.size() != sizeof format)
+    throw CorruptError("'" + transaction.path().string() + "': its format number is damaged");
+  std::memcpy(&format, stored.data(), sizeof format);
+  if (format == format_version) return;
+  const auto spell = [](std::uint32_t number) {
+    return ((number & development_format) != 0 ? "development format " : "format ") +
+           std::to_string(number & ~development_format);
+  };
+  throw UnsupportedError("'" + transaction.path().string() + "' is a journal of " + spell(format) +
+                         ", this program reads " + spell(format_version) +
+                         ": use the version of Daybook that wrote it, or a newer one");
+}
+
+std::array<std::byte, 8> event_key(Sequence sequence) {
+  std::array<std::byte, 8> key{};
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(sequence >> (56 - 8 * i));
+  return key;
+}
+
+Sequence sequence_of(std::span<const std::byte> key) {
+  Sequence sequence = 0;
+  for (const auto byte : key) sequence = sequence << 8U | static_cast<Sequence>(byte);
+  return sequence;
+}
+
+}  // namespace daybook::detail

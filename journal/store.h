@@ -1,0 +1,180 @@
+#pragma once
+
+// LMDB. Its error codes become exceptions here and nowhere else.
+
+#include <lmdb.h>
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daybook/journal/recover.h"
+
+namespace daybook::detail {
+
+// Throws for an LMDB return code other than 0: StorageError, CorruptError or UnsupportedError, naming the journal.
+void check_lmdb(int code, std::string_view doing, const std::filesystem::path& journal);
+
+class ReadTransaction;
+class WriteTransaction;
+
+// Transactions pass it; a change of the map's size closes it, waits until all have left, and opens it again. Not a
+// std::shared_mutex because a snapshot may end on another thread than it began on.
+class Gate {
+ public:
+  class Pass {
+   public:
+    explicit Pass(Gate& gate) : gate_(&gate) { gate.enter(); }
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Pass& operator=(Pass&& other) noexcept {
+      std::swap(gate_, other.gate_);
+      return *this;
+    }
+    ~Pass() {
+      if (gate_ != nullptr) gate_->leave();
+    }
+
+   private:
+    Gate* gate_;
+  };
+  void run_alone(const std::function<void()>& change);
+
+ private:
+  void enter();
+  void leave();
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t inside_ = 0;
+  bool closed_ = false;
+};
+
+// The environment of one journal. LMDB wants one per file and process, so readers and the writer of one journal in one
+// process share it: open() returns the one that is there. Thread-safe.
+class Store : public std::enable_shared_from_this<Store> {
+ public:
+  enum class Access { read, write };
+
+  // Makes data.mdb in an existing empty folder.
+  static std::shared_ptr<Store> create(const std::filesystem::path& journal);
+  // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
+  // BusyError for write access while this process has it open for reading only.
+  static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
+  // The folder has been renamed: for messages and for sharing.
+  void moved(const std::filesystem::path& journal);
+  [[nodiscard]] Access access() const { return access_; }
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] ReadTransaction begin_read();
+  [[nodiscard]] WriteTransaction begin_write();
+  // Twice the map, for when it is full. Waits until no transaction of this process is active.
+  void grow();
+  [[nodiscard]] std::uint64_t map_bytes() const;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // One handle a database; opened with the environment.
+  struct Databases {
+    MDB_dbi run = 0, events = 0, heads = 0, checkpoints = 0;
+  };
+  [[nodiscard]] const Databases& databases() const { return databases_; }
+
+  // The map a new environment starts with: address space, not memory or disk. Tests lower it to see it grow.
+  static std::uint64_t first_map_bytes;
+
+ private:
+  friend class ReadTransaction;
+  friend class WriteTransaction;
+  Store(std::filesystem::path path, Access access);
+  void open_environment(bool create);
+  void open_databases(bool create);
+
+  std::filesystem::path path_;
+  Access access_;
+  MDB_env* environment_ = nullptr;
+  Databases databases_;
+  Gate gate_;
+};
+
+// A snapshot. Not thread-bound.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(std::shared_ptr<Store> store);
+  ReadTransaction(ReadTransaction&& other) noexcept;
+  ReadTransaction& operator=(ReadTransaction&&) noexcept = delete;
+  ~ReadTransaction();
+
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::string_view key) const;
+  [[nodiscard]] std::uint64_t entries(MDB_dbi database) const;
+  [[nodiscard]] MDB_txn* handle() const { return transaction_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return store_->path(); }
+  [[nodiscard]] const Store::Databases& databases() const { return store_->databases(); }
+
+ private:
+  std::shared_ptr<Store> store_;
+  Gate::Pass pass_;
+  MDB_txn* transaction_ = nullptr;
+};
+
+// Belongs to its thread. The destructor abandons.
+class WriteTransaction {
+ public:
+  explicit WriteTransaction(Store& store);
+  WriteTransaction(WriteTransaction&& other) noexcept;
+  WriteTransaction& operator=(WriteTransaction&&) noexcept = delete;
+  ~WriteTransaction();
+
+  void put(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
+  // Behind all keys that are there.
+  void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
+  // The same for a value in pieces, which LMDB is to copy once.
+  void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::span<const std::byte>> pieces);
+  // Durable when it returns.
+  void commit();
+
+ private:
+  void put(MDB_dbi database, std::span<const std::byte> key, MDB_val& value, unsigned flags);
+  Store& store_;
+  Gate::Pass pass_;
+  MDB_txn* transaction_ = nullptr;
+};
+
+// Thrown by WriteTransaction when the map is full: nothing is lost, grow() and do it again.
+struct MapFull {};
+
+// walk(database): every entry in key order from `first` on; `visit` returns false to stop.
+void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const std::byte> first,
+          const std::function<bool(std::span<const std::byte> key, std::span<const std::byte> value)>& visit);
+
+// What the `run` database says.
+struct StoredState {
+  Phase phase = Phase::running;
+  Sequence last = 0;
+  std::uint64_t intake_position = 0;
+  std::uint64_t intake_id = 0;
+};
+StoredState read_state(const ReadTransaction& transaction);
+RunInfo read_info(const ReadTransaction& transaction);
+void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state);
+void write_info(WriteTransaction& transaction, const Store::Databases& databases, const RunInfo& info);
+void check_format(const ReadTransaction& transaction);
+
+// 8 bytes, big-endian: the key of an event.
+std::array<std::byte, 8> event_key(Sequence sequence);
+Sequence sequence_of(std::span<const std::byte> key);
+
+inline std::span<const std::byte> as_key(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+}  // namespace daybook::detail
