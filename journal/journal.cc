@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -55,6 +56,15 @@ RunInfo complete(RunInfo info) {
   info.pid = ::getpid();
   info.daybook_version = detail::version;
   return info;
+}
+
+// Seconds since the epoch as nanoseconds, which a double's product with 10^9 would not give exactly. 0, which means "now",
+// for what is no time that 64 bits can hold.
+Nanoseconds nanoseconds(double seconds) {
+  constexpr double furthest = 9.2e9;
+  if (!(std::abs(seconds) < furthest)) return 0;
+  const auto whole = std::floor(seconds);
+  return static_cast<Nanoseconds>(whole) * 1'000'000'000 + std::llround((seconds - whole) * 1e9);
 }
 
 JournalOptions checked(JournalOptions options) {
@@ -286,6 +296,8 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
                                          std::move(intake), state));
   Event started;
   started.body = RunStarted{journal.info()};
+  // A run that is recorded after the fact began when it began, and its events follow from there.
+  started.time = nanoseconds(journal.info().start_time);
   journal.impl_->append(started, true);
   return journal;
 }

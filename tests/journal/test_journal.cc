@@ -109,10 +109,12 @@ TEST_CASE("times never decrease and lead to sequence numbers") {
     journal.close();
   }
   const Reader reader("run.daybook");
+  CHECK(reader.event(1).time == 1'750'000'000'250'000'000);
   CHECK(reader.event(4).time == reader.event(3).time);
   CHECK(reader.resolve(AtTime{1'900'000'000'000'000'000}) == 2);
   CHECK(reader.resolve(AtTime{1'900'000'000'000'000'499}) == 2);
   CHECK(reader.resolve(AtTime{1'999'000'000'000'000'000}) == 4);
+  CHECK(reader.resolve(AtTime{1'750'000'000'250'000'000}) == 1);
   CHECK_THROWS_AS(reader.resolve(AtTime{0}), InvalidError);
 }
 
