@@ -1,0 +1,312 @@
+#include "daybook/materializer/hdf5_writer.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <unordered_set>
+
+#include "daybook/materializer/hdf5_driver.h"
+#include "daybook/materializer/hdf5_elements.h"
+#include "daybook/materializer/hdf5_types.h"
+#include "daybook/materializer/object_path.h"
+
+namespace daybook::detail {
+namespace {
+
+constexpr std::uint64_t large_attribute = 60000;  // HDF5 has room for some 64 KiB in an object's header
+
+Hdf5Properties properties(hid_t cls, bool times) {
+  Hdf5Properties made(H5Pcreate(cls), "make object properties");
+  // Times would make two files of one journal differ.
+  if (times) check_hdf5(H5Pset_obj_track_times(made.id(), false), "switch object times off");
+  return made;
+}
+
+Refusal refusal(const Node& node, std::string reason) {
+  if (const DatasetState* state = node.state()) return {state->group, state->key, std::move(reason)};
+  return {Group::datasets, node.path, std::move(reason)};
+}
+
+// What the caller's progress function threw: it must pass, whatever its type, and not cost one dataset only.
+struct GivenUp {
+  std::exception_ptr reason;
+};
+
+class PlanWriter {
+ public:
+  PlanWriter(const Plan& plan, hid_t file, const NodeProgress& progress)
+      : plan_(plan), file_(file), progress_(progress) {
+    check_hdf5(H5Pset_char_encoding(utf8_link_.id(), H5T_CSET_UTF8), "make link properties");
+    groups_.emplace("/");
+  }
+
+  // All but attribute nodes, whose object may come later than they.
+  void write(std::size_t index) {
+    const Node& node = plan_.nodes[index];
+    try {
+      if (const auto* refused = std::get_if<Refused>(&node.form); refused != nullptr && inherits(*refused)) {
+        write_inherited(node, *refused);
+      } else if (write_form(node) && node.state() != nullptr) {
+        ++written_.datasets;
+      }
+    } catch (const InvalidError& e) {
+      refuse(node, e.what());
+    } catch (const Hdf5Error& e) {
+      refuse(node, e.what());
+    }
+  }
+
+  void write_attribute_node(const Node& node) {
+    const auto* form = std::get_if<AsAttribute>(&node.form);
+    if (form == nullptr) return;
+    try {
+      const Hdf5Object object(H5Oopen(file_, form->object.c_str(), H5P_DEFAULT),
+                              "open " + form->object + " for an attribute");
+      write_attribute(object.id(), form->name, stored(node));
+      if (node.state() != nullptr) ++written_.datasets;
+    } catch (const InvalidError& e) {
+      refuse(node, e.what());
+    } catch (const Hdf5Error& e) {
+      refuse(node, e.what());
+    }
+  }
+
+  Written take() { return std::move(written_); }
+
+ private:
+  // The node that had been given this one's place could not be written.
+  bool inherits(const Refused& refused) const {
+    return refused.instead != nullptr && unwritten_.contains(&plan_.nodes[refused.rival]);
+  }
+
+  void write_inherited(const Node& node, const Refused& refused) {
+    try {
+      write_form(*refused.instead);
+      if (node.state() != nullptr) ++written_.datasets;
+    } catch (const Hdf5Error&) {
+      refuse(node, refused.reason);  // the place went to somebody else in the meantime
+    }
+  }
+
+  bool write_form(const Node& node) {
+    if (const auto* form = std::get_if<AsDataset>(&node.form)) {
+      write_dataset(node, form->storage);
+    } else if (std::holds_alternative<AsGroup>(node.form)) {
+      write_attributes(node, group(node.path));
+    } else if (const auto* link = std::get_if<AsLink>(&node.form)) {
+      check_hdf5(H5Lcreate_soft(link->target.c_str(), group(parent_path(node.path)), name_of(node).c_str(),
+                                link_properties(node), H5P_DEFAULT),
+                 "make link " + node.path);
+    } else if (const auto* custom = std::get_if<Custom>(&node.form)) {
+      write_custom(node, *custom);
+    } else if (const auto* refused = std::get_if<Refused>(&node.form)) {
+      refuse(node, refused->reason);
+      return false;
+    } else {
+      return false;  // omitted, or an attribute: later
+    }
+    return true;
+  }
+
+  StoredValue stored(const Node& node) const {
+    if (const Value* value = std::get_if<Value>(&node.source)) return to_stored(*value);
+    const DatasetState* state = node.state();
+    if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
+    if (plan_.reader == nullptr)
+      throw InvalidError(fmt::format("{} comes from a journal, but the plan has none", node.path));
+    return replay(*plan_.reader, *state);
+  }
+
+  void write_dataset(const Node& node, const Storage& storage) {
+    const StoredValue value = stored(node);
+    const hid_t parent = group(parent_path(node.path));
+    const std::string name = name_of(node);
+    const Shape chunk = chunk_for(value, storage);
+    Hdf5Properties filtered;
+    if (!chunk.empty()) filtered = filter_properties(storage, chunk);
+    const hid_t creation = chunk.empty() ? contiguous_.id() : filtered.id();
+    const hid_t type = types_.get(value.type);
+    Hdf5Dataset dataset = create_dataset(parent, name, type, value, link_properties(node), creation, node.path);
+    try {
+      const std::uint64_t total = value.count();
+      std::function<void(std::uint64_t)> progress;
+      if (progress_) progress = [&](std::uint64_t done) { tell(node, done, total); };
+      write_elements(dataset.id(), type, value, chunk, progress);
+    } catch (...) {
+      dataset = {};
+      H5Ldelete(parent, name.c_str(), H5P_DEFAULT);  // no half a dataset
+      throw;
+    }
+    write_attributes(node, dataset.id());
+    dataset.close("close " + node.path);
+  }
+
+  Hdf5Dataset create_dataset(hid_t parent, const std::string& name, hid_t type, const StoredValue& value, hid_t link,
+                             hid_t creation, const std::string& path) const {
+    Hdf5Space simple;
+    if (value.form == Form::null || !value.shape.empty()) simple = make_space(value);
+    const hid_t space = simple ? simple.id() : scalar_.id();
+    const hid_t id = H5Dcreate2(parent, name.c_str(), type, space, link, creation, H5P_DEFAULT);
+    return Hdf5Dataset(id, id < 0 ? "create " + path : std::string());
+  }
+
+  static Shape chunk_for(const StoredValue& value, const Storage& storage) {
+    const bool wanted = storage.gzip || storage.shuffle || !storage.chunk.empty();
+    if (!wanted || value.type.is_variable() || value.shape.empty()) return {};
+    if (value.count() == 0 || stored_bytes(value) < storage.min_bytes) return {};
+    if (storage.chunk.empty()) return choose_chunk(value.shape, value.type.size());
+    if (storage.chunk.size() != value.shape.size())
+      throw InvalidError(
+          fmt::format("chunks of {} dimensions for an array of {}", storage.chunk.size(), value.shape.size()));
+    Shape chunk = storage.chunk;
+    for (std::size_t i = 0; i < chunk.size(); ++i)
+      chunk[i] = std::min(std::max<std::uint64_t>(chunk[i], 1), value.shape[i]);
+    return chunk;
+  }
+
+  static Hdf5Properties filter_properties(const Storage& storage, const Shape& chunk) {
+    Hdf5Properties made = properties(H5P_DATASET_CREATE, true);
+    const std::vector<hsize_t> dims(chunk.begin(), chunk.end());
+    check_hdf5(H5Pset_chunk(made.id(), static_cast<int>(dims.size()), dims.data()), "set the chunk shape");
+    if (storage.shuffle) check_hdf5(H5Pset_shuffle(made.id()), "add the shuffle filter");
+    if (storage.gzip)
+      check_hdf5(H5Pset_deflate(made.id(), static_cast<unsigned>(*storage.gzip)), "add the gzip filter");
+    return made;
+  }
+
+  void write_custom(const Node& node, const Custom& custom) {
+    const bool has_value = !std::holds_alternative<std::monostate>(node.source);
+    const StoredValue value = has_value ? stored(node) : StoredValue();
+    group(parent_path(node.path));
+    try {
+      custom.write(file_, node.path, has_value ? &value : nullptr);
+    } catch (const std::exception& e) {
+      if (H5Lexists(file_, node.path.c_str(), H5P_DEFAULT) > 0) H5Ldelete(file_, node.path.c_str(), H5P_DEFAULT);
+      H5Eclear2(H5E_DEFAULT);
+      throw InvalidError(fmt::format("custom writer {} failed: {}", custom.what, e.what()));
+    }
+    if (node.attributes.empty()) return;
+    const Hdf5Object object(H5Oopen(file_, node.path.c_str(), H5P_DEFAULT),
+                            "open " + node.path + " for its attributes");
+    write_attributes(node, object.id());
+  }
+
+  void write_attributes(const Node& node, hid_t object) {
+    for (const auto& [name, value] : node.attributes) {
+      try {
+        write_attribute(object, name, to_stored(value));
+      } catch (const InvalidError& e) {
+        refuse_attribute(node, name, e.what());
+      } catch (const Hdf5Error& e) {
+        refuse_attribute(node, name, e.what());
+      }
+    }
+  }
+
+  void write_attribute(hid_t object, const std::string& name, const StoredValue& value) {
+    if (name.empty() || name.find('\0') != std::string::npos || !is_utf8(name))
+      throw InvalidError("HDF5 cannot hold an attribute of that name");
+    const hid_t type = types_.get(value.type);
+    const Hdf5Space space = make_space(value);
+    const hid_t id = H5Acreate2(object, name.c_str(), type, space.id(), H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0 && stored_bytes(value) > large_attribute) {
+      H5Eclear2(H5E_DEFAULT);
+      throw InvalidError(
+          fmt::format("{} bytes are too many: HDF5 holds less than 64 KiB in an attribute", stored_bytes(value)));
+    }
+    Hdf5Attribute attribute(id, "create the attribute");
+    try {
+      write_elements_of_attribute(attribute.id(), type, value);
+    } catch (...) {
+      attribute = {};
+      H5Adelete(object, name.c_str());
+      throw;
+    }
+  }
+
+  // The id of a group, made with all above it if it is not there. Valid until the next call. Its link is not marked as
+  // UTF-8, whatever its name: neither is that of a group that HDF5 makes on the way to an object.
+  hid_t group(std::string_view path) {
+    if (current_ && path == current_path_) return current_.id();
+    std::string wanted(path);
+    if (groups_.contains(wanted)) {
+      current_ = Hdf5Group(H5Gopen2(file_, wanted.c_str(), H5P_DEFAULT), "open group " + wanted);
+    } else {
+      const hid_t parent = group(parent_path(path));
+      const std::string name(last_name(path));
+      current_ =
+          Hdf5Group(H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, group_.id(), H5P_DEFAULT), "create group " + wanted);
+      groups_.insert(wanted);
+    }
+    current_path_ = std::move(wanted);
+    return current_.id();
+  }
+
+  void tell(const Node& node, std::uint64_t done, std::uint64_t total) const {
+    try {
+      progress_(node, done, total);
+    } catch (...) {
+      throw GivenUp{std::current_exception()};
+    }
+  }
+
+  static std::string name_of(const Node& node) { return std::string(last_name(node.path)); }
+  hid_t link_properties(const Node& node) const { return is_ascii(node.path) ? H5P_DEFAULT : utf8_link_.id(); }
+  void refuse_attribute(const Node& node, const std::string& name, const char* reason) {
+    written_.refused.push_back(refusal(node, fmt::format("attribute {}: {}", quote_name(name), reason)));
+  }
+  void refuse(const Node& node, std::string reason) {
+    written_.refused.push_back(refusal(node, std::move(reason)));
+    unwritten_.insert(&node);
+  }
+
+  const Plan& plan_;
+  hid_t file_;
+  const NodeProgress& progress_;
+  Hdf5Types types_;
+  Hdf5Properties contiguous_ = properties(H5P_DATASET_CREATE, true);
+  Hdf5Properties group_ = properties(H5P_GROUP_CREATE, true);
+  Hdf5Properties utf8_link_ = properties(H5P_LINK_CREATE, false);
+  Hdf5Space scalar_{H5Screate(H5S_SCALAR), "make a scalar dataspace"};
+  std::unordered_set<std::string> groups_;  // that exist: asking HDF5 for each object would cost more than writing it
+  Hdf5Group current_;
+  std::string current_path_;
+  std::unordered_set<const Node*> unwritten_;
+  Written written_;
+};
+
+}  // namespace
+
+Written write_hdf5(const Plan& plan, int descriptor, const std::filesystem::path& temporary,
+                   const std::filesystem::path& target, const NodeProgress& progress) {
+  const Hdf5Quiet quiet;
+  FileUnderHdf5 below(descriptor);
+  const FileAccess access(below);
+  const auto check_disk = [&] {
+    if (below.error() != 0)
+      throw_errno(fmt::format("write {} (the previous file, if any, is untouched)", target.string()), below.error());
+  };
+  Written written;
+  try {
+    Hdf5File file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), "create " + target.string());
+    {
+      PlanWriter writer(plan, file.id(), progress);
+      for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+        writer.write(i);
+        check_disk();
+      }
+      for (const Node& node : plan.nodes) writer.write_attribute_node(node);
+      written = writer.take();
+    }
+    file.close("close " + target.string());
+  } catch (const Hdf5Error&) {
+    check_disk();  // the better reason, if there is one
+    throw;
+  } catch (const GivenUp& given_up) {
+    std::rethrow_exception(given_up.reason);
+  }
+  check_disk();
+  return written;
+}
+
+}  // namespace daybook::detail
