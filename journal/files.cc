@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -144,6 +146,15 @@ void remove_abandoned(const std::filesystem::path& target) {
     if (::kill(pid, 0) != 0 && errno == ESRCH) abandoned.push_back(entry->path());
   }
   for (const auto& path : abandoned) std::filesystem::remove_all(path, error);
+}
+
+bool is_nearly_full(const std::filesystem::path& dir) {
+  constexpr std::uint64_t largest_commit = std::uint64_t{32} << 20;
+  struct statvfs info {};
+  if (::statvfs(dir.empty() ? "." : dir.c_str(), &info) != 0) return false;
+  struct rlimit limit {};
+  const bool limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return std::uint64_t{info.f_bavail} * info.f_frsize < largest_commit || limited;
 }
 
 std::string network_file_system(const std::filesystem::path& dir) {

@@ -43,6 +43,9 @@ std::filesystem::path aside_name(const std::filesystem::path& target);
 // Removes what aside_name() named for this target in processes of this machine that are gone.
 void remove_abandoned(const std::filesystem::path& target);
 
+// Less room is left for files in `dir` than one commit may need.
+bool is_nearly_full(const std::filesystem::path& dir);
+
 // The file system's name if `dir` is on a network ("NFS", "SMB", …); empty otherwise.
 std::string network_file_system(const std::filesystem::path& dir);
 

@@ -105,6 +105,10 @@ void check_lmdb(int code, std::string_view doing, const std::filesystem::path& j
       throw StorageError(message + ": too many processes read it at once");
     case MDB_PANIC:
       throw StorageError(message + ": an earlier write failed: open the journal anew");
+    case EIO:
+      // LMDB says EIO, too, when a write came out short because the disk was filling up. That is safe to take for what it
+      // almost certainly is: the transaction is gone, and the next one writes all its pages again.
+      throw_errno(message, is_nearly_full(journal) ? ENOSPC : EIO);
     default:
       if (code > 0) throw_errno(message, code);
       throw StorageError(message + ": " + mdb_strerror(code));
