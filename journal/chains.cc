@@ -32,17 +32,26 @@ RecordView record_at(const ReadTransaction& transaction, Sequence sequence) {
   return check_stored(transaction, sequence, *stored);
 }
 
-Event decode_stored(const ReadTransaction& transaction, const RecordView& record) {
+Event decode_stored(const ReadTransaction& transaction, const RecordView& record, CheckedParts& parts) {
   try {
-    return decode(record, [&](Sequence part) { return record_at(transaction, part).payload; });
+    return decode(record, [&](Sequence part) {
+      auto found = parts.find(part);
+      if (found == parts.end()) found = parts.emplace(part, record_at(transaction, part).payload).first;
+      return found->second;
+    });
   } catch (CorruptError& e) {
     e.add_context("'" + (transaction.path() / "data.mdb").string() + "'");
     throw;
   }
 }
 
+Event event_at(const ReadTransaction& transaction, Sequence sequence, CheckedParts& parts) {
+  return decode_stored(transaction, record_at(transaction, sequence), parts);
+}
+
 Event event_at(const ReadTransaction& transaction, Sequence sequence) {
-  return decode_stored(transaction, record_at(transaction, sequence));
+  CheckedParts parts;
+  return event_at(transaction, sequence, parts);
 }
 
 std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key) {

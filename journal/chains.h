@@ -3,7 +3,9 @@
 // Reading single events and following chains in a snapshot: what Reader and Linker share.
 
 #include <optional>
+#include <span>
 #include <string_view>
+#include <unordered_map>
 
 #include "daybook/journal/codec.h"
 #include "daybook/journal/store.h"
@@ -12,10 +14,15 @@ namespace daybook::detail {
 
 // CorruptError naming the journal and the sequence number if it is missing or not intact.
 RecordView record_at(const ReadTransaction& transaction, Sequence sequence);
+
+// Parts of a snapshot's split values whose checksums have been found good: a large value is read more than once (for its
+// metadata, its type, its elements), and its bytes need to be checked once.
+using CheckedParts = std::unordered_map<Sequence, std::span<const std::byte>>;
+Event event_at(const ReadTransaction& transaction, Sequence sequence, CheckedParts& parts);
 Event event_at(const ReadTransaction& transaction, Sequence sequence);
-// Decodes a record found by a cursor under this key.
+// For records found by a cursor under this key.
 RecordView check_stored(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored);
-Event decode_stored(const ReadTransaction& transaction, const RecordView& record);
+Event decode_stored(const ReadTransaction& transaction, const RecordView& record, CheckedParts& parts);
 
 // Of a chain's `heads` key.
 std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key);

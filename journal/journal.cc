@@ -274,18 +274,12 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
     }
   } litter{aside};
 
-  auto store = detail::Store::create(aside);
-  std::optional<detail::WriterLock> lock(std::in_place, aside / "data.mdb");
   auto intake = detail::Intake::create(aside / "intake", info.uuid, options.intake_bytes);
   intake.publish();
   detail::StoredState state;
   state.intake_id = intake.id();
-  {
-    auto transaction = store->begin_write();
-    detail::write_info(transaction, store->databases(), info);
-    detail::write_state(transaction, store->databases(), state);
-    transaction.commit();
-  }
+  auto store = detail::Store::create(aside, info, state);
+  std::optional<detail::WriterLock> lock(std::in_place, aside / "data.mdb");
   detail::sync_directory(aside);
   detail::rename_new(aside, path);
   litter.keep = true;

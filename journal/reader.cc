@@ -56,6 +56,7 @@ class Reader::Impl {
   }
 
   void refresh() {
+    parts_.clear();
     snapshot_.reset();
     snapshot_.emplace(store_->begin_read());
     state_ = detail::read_state(*snapshot_);
@@ -120,17 +121,17 @@ class Reader::Impl {
 
   void scan_chain(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
     Sequence newest = state.base;
-    detail::walk(snapshot(), snapshot().databases().events, detail::event_key(state.base + 1),
-                 [&](auto key, auto stored) {
-                   const auto sequence = detail::sequence_of(key);
-                   if (sequence > state.head) return false;
-                   // The next event of a chain is the one that names the newest so far as its previous one.
-                   if (peek_previous(snapshot(), sequence, stored) == newest) {
-                     newest = sequence;
-                     visit(detail::decode_stored(snapshot(), detail::check_stored(snapshot(), sequence, stored)));
-                   }
-                   return newest != state.head;
-                 });
+    detail::walk(
+        snapshot(), snapshot().databases().events, detail::event_key(state.base + 1), [&](auto key, auto stored) {
+          const auto sequence = detail::sequence_of(key);
+          if (sequence > state.head) return false;
+          // The next event of a chain is the one that names the newest so far as its previous one.
+          if (peek_previous(snapshot(), sequence, stored) == newest) {
+            newest = sequence;
+            visit(detail::decode_stored(snapshot(), detail::check_stored(snapshot(), sequence, stored), parts_));
+          }
+          return newest != state.head;
+        });
     if (newest != state.head)
       throw CorruptError(broken(state.head, "its chain is interrupted behind event " + std::to_string(newest)));
   }
@@ -154,7 +155,8 @@ class Reader::Impl {
       const auto end = i + 1 == marks.size() ? state.base : marks[i + 1];
       events.clear();
       for (auto sequence = marks[i]; sequence != end; sequence = previous(sequence)) events.push_back(sequence);
-      for (auto event = events.rbegin(); event != events.rend(); ++event) visit(detail::event_at(snapshot(), *event));
+      for (auto event = events.rbegin(); event != events.rend(); ++event)
+        visit(detail::event_at(snapshot(), *event, parts_));
     }
   }
 
@@ -167,6 +169,7 @@ class Reader::Impl {
   bool unrecovered_ = false;
   std::shared_ptr<detail::Store> store_;
   std::optional<ReadTransaction> snapshot_;
+  mutable detail::CheckedParts parts_;
   detail::StoredState state_;
   RunInfo info_;
 };
@@ -234,7 +237,7 @@ std::vector<std::pair<std::string, Sequence>> Reader::checkpoints() const {
   return found;
 }
 
-Event Reader::event(Sequence sequence) const { return detail::event_at(impl_->snapshot(), sequence); }
+Event Reader::event(Sequence sequence) const { return detail::event_at(impl_->snapshot(), sequence, impl_->parts_); }
 
 void Reader::events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const {
   auto expected = std::max<Sequence>(from, 1);
@@ -245,16 +248,16 @@ void Reader::events(Sequence from, Sequence to, const std::function<bool(const E
                        std::to_string(found - 1) + " are missing: run 'daybook verify'");
   };
   bool stopped = false;
-  detail::walk(
-      impl_->snapshot(), impl_->snapshot().databases().events, detail::event_key(expected), [&](auto key, auto stored) {
-        const auto sequence = detail::sequence_of(key);
-        if (sequence > to) return false;
-        require(sequence);
-        ++expected;
-        stopped =
-            !visit(detail::decode_stored(impl_->snapshot(), detail::check_stored(impl_->snapshot(), sequence, stored)));
-        return !stopped;
-      });
+  detail::walk(impl_->snapshot(), impl_->snapshot().databases().events, detail::event_key(expected),
+               [&](auto key, auto stored) {
+                 const auto sequence = detail::sequence_of(key);
+                 if (sequence > to) return false;
+                 require(sequence);
+                 ++expected;
+                 stopped = !visit(detail::decode_stored(
+                     impl_->snapshot(), detail::check_stored(impl_->snapshot(), sequence, stored), impl_->parts_));
+                 return !stopped;
+               });
   if (!stopped && expected <= to) require(to + 1);
 }
 

@@ -151,10 +151,15 @@ Store::~Store() {
   if (environment_ != nullptr) mdb_env_close(environment_);
 }
 
-std::shared_ptr<Store> Store::create(const std::filesystem::path& journal) {
+std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
+                                     const StoredState& state) {
   const std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
-  store->open_databases(true);
+  store->open_databases([&](WriteTransaction& transaction) {
+    transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
+    write_info(transaction, store->databases_, info);
+    write_state(transaction, store->databases_, state);
+  });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
   stores[identity(journal / "data.mdb")] = store;
@@ -175,7 +180,7 @@ std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access 
   }
   std::shared_ptr<Store> store(new Store(journal, access));
   store->open_environment(false);
-  store->open_databases(false);
+  store->open_databases({});
   check_format(store->begin_read());
   known = store;
   return store;
@@ -212,31 +217,33 @@ void Store::open_environment(bool create) {
   }
 }
 
-void Store::open_databases(bool create) {
-  MDB_txn* transaction = nullptr;
-  check_lmdb(mdb_txn_begin(environment_, nullptr, create ? 0U : unsigned{MDB_RDONLY}, &transaction), "opening", path_);
-  const auto open = [&](const char* name, MDB_dbi* database) {
-    return mdb_dbi_open(transaction, name, create ? unsigned{MDB_CREATE} : 0U, database);
-  };
-  int code = open(run_db, &databases_.run);
-  if (code == MDB_SUCCESS) code = open(events_db, &databases_.events);
-  if (code == MDB_SUCCESS) code = open(heads_db, &databases_.heads);
-  if (code == MDB_SUCCESS) code = open(checkpoints_db, &databases_.checkpoints);
-  if (code == MDB_SUCCESS && create) {
-    std::array<std::byte, 4> format{};
-    std::memcpy(format.data(), &format_version, format.size());
-    auto key = value_of(as_key(format_key));
-    auto value = value_of(format);
-    code = mdb_put(transaction, databases_.run, &key, &value, 0);
-  }
-  if (code != MDB_SUCCESS) {
-    mdb_txn_abort(transaction);
+void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
+  const auto open_all = [&](MDB_txn* transaction, unsigned flags) {
+    const auto open = [&](const char* name, MDB_dbi* database) {
+      return mdb_dbi_open(transaction, name, flags, database);
+    };
+    int code = open(run_db, &databases_.run);
+    if (code == MDB_SUCCESS) code = open(events_db, &databases_.events);
+    if (code == MDB_SUCCESS) code = open(heads_db, &databases_.heads);
+    if (code == MDB_SUCCESS) code = open(checkpoints_db, &databases_.checkpoints);
     if (code == MDB_NOTFOUND) {
       throw UnsupportedError("'" + path_.string() + "' holds an LMDB file that is not a Daybook journal");
     }
     check_lmdb(code, "opening", path_);
+  };
+  if (fill) {
+    WriteTransaction transaction(*this);
+    open_all(transaction.handle(), MDB_CREATE);
+    fill(transaction);
+    transaction.commit();
+    return;
   }
-  check_lmdb(mdb_txn_commit(transaction), "opening", path_);
+  // Handles are good for later transactions only if the one they were opened in was committed, also a reading one.
+  MDB_txn* raw = nullptr;
+  check_lmdb(mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &raw), "opening", path_);
+  std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> transaction(raw, &mdb_txn_abort);
+  open_all(raw, 0);
+  check_lmdb(mdb_txn_commit(transaction.release()), "opening", path_);
 }
 
 ReadTransaction Store::begin_read() { return ReadTransaction(shared_from_this()); }

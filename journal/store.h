@@ -27,6 +27,14 @@ void check_lmdb(int code, std::string_view doing, const std::filesystem::path& j
 class ReadTransaction;
 class WriteTransaction;
 
+// What the `run` database says of the journal's state.
+struct StoredState {
+  Phase phase = Phase::running;
+  Sequence last = 0;
+  std::uint64_t intake_position = 0;
+  std::uint64_t intake_id = 0;
+};
+
 // Transactions pass it; a change of the map's size closes it, waits until all have left, and opens it again. Not a
 // std::shared_mutex because a snapshot may end on another thread than it began on.
 class Gate {
@@ -63,8 +71,9 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   enum class Access { read, write };
 
-  // Makes data.mdb in an existing empty folder.
-  static std::shared_ptr<Store> create(const std::filesystem::path& journal);
+  // Makes data.mdb in an existing folder, with all four databases and what the run's says, in one commit.
+  static std::shared_ptr<Store> create(const std::filesystem::path& journal, const RunInfo& info,
+                                       const StoredState& state);
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
@@ -96,7 +105,8 @@ class Store : public std::enable_shared_from_this<Store> {
   friend class WriteTransaction;
   Store(std::filesystem::path path, Access access);
   void open_environment(bool create);
-  void open_databases(bool create);
+  // `fill` is given to make the databases and say what goes into them.
+  void open_databases(const std::function<void(WriteTransaction&)>& fill);
 
   std::filesystem::path path_;
   Access access_;
@@ -141,6 +151,7 @@ class WriteTransaction {
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::span<const std::byte>> pieces);
   // Durable when it returns.
   void commit();
+  [[nodiscard]] MDB_txn* handle() const { return transaction_; }
 
  private:
   void put(MDB_dbi database, std::span<const std::byte> key, MDB_val& value, unsigned flags);
@@ -156,13 +167,7 @@ struct MapFull {};
 void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const std::byte> first,
           const std::function<bool(std::span<const std::byte> key, std::span<const std::byte> value)>& visit);
 
-// What the `run` database says.
-struct StoredState {
-  Phase phase = Phase::running;
-  Sequence last = 0;
-  std::uint64_t intake_position = 0;
-  std::uint64_t intake_id = 0;
-};
+// The `run` database.
 StoredState read_state(const ReadTransaction& transaction);
 RunInfo read_info(const ReadTransaction& transaction);
 void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state);
