@@ -66,9 +66,19 @@ std::optional<Sequence> find_head(const ReadTransaction& transaction, std::strin
   return sequence;
 }
 
-Links links_of(const RecordView& record) {
+void read_message(const ReadTransaction& transaction, const RecordView& record,
+                  const std::function<void(EventMessage)>& read) {
+  try {
+    with_message(record, read);
+  } catch (CorruptError& e) {
+    e.add_context("'" + (transaction.path() / "data.mdb").string() + "'");
+    throw;
+  }
+}
+
+Links links_of(const ReadTransaction& transaction, const RecordView& record) {
   Links links;
-  with_message(record, [&](wire::Event::Reader event) {
+  read_message(transaction, record, [&](EventMessage event) {
     const auto base = event.getBase();
     links = {event.getPrevious(), base == 0 ? record.header.sequence : base, event.getDepth(), event.getTime()};
   });

@@ -2,6 +2,7 @@
 
 // Reading single events and following chains in a snapshot: what Reader and Linker share.
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,12 +28,16 @@ Event decode_stored(const ReadTransaction& transaction, const RecordView& record
 // Of a chain's `heads` key.
 std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key);
 
-// The links of an event, read without its values.
+// Reads an event's message without decoding its values. Errors name the journal.
+void read_message(const ReadTransaction& transaction, const RecordView& record,
+                  const std::function<void(EventMessage)>& read);
+
+// The links of an event.
 struct Links {
   Sequence previous = 0, base = 0;
   std::uint32_t depth = 0;
   Nanoseconds time = 0;
 };
-Links links_of(const RecordView& record);
+Links links_of(const ReadTransaction& transaction, const RecordView& record);
 
 }  // namespace daybook::detail

@@ -13,6 +13,8 @@ namespace {
 
 // One transaction's worth: LMDB holds a transaction's pages in memory until it commits.
 constexpr std::uint64_t max_batch_bytes = std::uint64_t{8} << 20;
+// So many commits apart, slots of readers that died are freed; it asks the system once for each process that reads.
+constexpr std::uint64_t reader_check_interval = 512;
 // While the disk is full, how often a commit is tried again.
 constexpr std::chrono::milliseconds retry_interval{200};
 
@@ -207,10 +209,12 @@ bool may_be_retried(const std::exception_ptr& failure) {
 void Committer::commit_batch(Order& order) {
   const auto from = tail_;
   const auto to = head_;
+  const auto commits = statistics_.commits;
   auto state = state_;
   order.unlock();
   std::exception_ptr failure;
   try {
+    if (commits % reader_check_interval == reader_check_interval - 1) store_->forget_dead_readers();
     state = transact(*store_, [&, before = state](Commit& commit) {
       auto batch = before;
       auto position = from;

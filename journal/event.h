@@ -57,7 +57,7 @@ struct Set {
   std::vector<Attribute> metadata;                          // replaces what the key had
   std::vector<Attribute> options;                           // storage options, for layouts
   bool broadcast = false, persist = false, archive = true;  // archive: the value is saved in the file
-  Sequence born = 0;  // filled by the journal: present without a gap since then; 0: this event
+  Sequence born = 0;  // filled by the journal: saved without a gap since then; 0: this event
 };
 struct Mutate {
   Region region;

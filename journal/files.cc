@@ -46,8 +46,9 @@ void after_fork_in_child() {
 }
 
 void watch_forks() {
-  static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); });
+  // A local static costs a load once it is made, where call_once costs a call.
+  static const int watching = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  static_cast<void>(watching);
 }
 
 struct flock writer_lock(short type) {
@@ -228,6 +229,9 @@ WriterLock::~WriterLock() {
   if (std::erase(lock_descriptors, file_.get()) == 0) file_.release();
 }
 
-std::uint64_t fork_generation() { return generation.load(std::memory_order_relaxed); }
+std::uint64_t fork_generation() {
+  watch_forks();
+  return generation.load(std::memory_order_relaxed);
+}
 
 }  // namespace daybook::detail

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -134,8 +135,7 @@ class Journal::Impl {
 
   void close() {
     check_usable();
-    if (closed_) return;
-    closed_ = true;  // whatever happens below, this object has done what it can
+    if (closed_.exchange(true)) return;  // whatever happens below, this object has done what it can
     committer_.stop();
     detail::remove_file(path_ / "intake");
     detail::sync_directory(path_);
@@ -244,7 +244,7 @@ Journal::~Journal() {
   }
   try {
     impl_->close();
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     // Abandoned, not lost: what could not be committed stands in the intake, and the next open recovers it.
   }
 }

@@ -22,12 +22,13 @@ struct ChainState {
 
 struct DatasetChain : ChainState {
   bool present = false;
+  bool saved = false;  // the newest `set` has archive
   Form form = Form::scalar;
   Type type;
   std::vector<std::uint64_t> shape;  // array, objects
   std::uint64_t items = 0;           // list
   Sequence declared = 0;             // the newest `set`
-  Sequence born = 0;
+  Sequence born = 0;                 // saved without a gap since then
 };
 
 struct ArchiveChain : ChainState {

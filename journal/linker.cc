@@ -26,6 +26,11 @@ const Body& expect(const Event& event) {
                      " is not of the kind its chain claims: run 'daybook verify'");
 }
 
+// Setting a dataset again leaves it where it is in the order of the file; leaving the file in between gives the place up.
+bool keeps_place(const DatasetChain& dataset, const Set& set) {
+  return dataset.present && dataset.saved && set.archive;
+}
+
 // A chain as the journal on disk has it.
 DatasetChain load_dataset(const ReadTransaction& transaction, std::string_view key) {
   DatasetChain chain;
@@ -45,7 +50,9 @@ DatasetChain load_dataset(const ReadTransaction& transaction, std::string_view k
   } else {
     take_form(chain, expect<Set>(base).value);
   }
-  chain.born = expect<Set>(event_at(transaction, chain.declared)).born;
+  const auto declared = event_at(transaction, chain.declared);
+  chain.born = expect<Set>(declared).born;
+  chain.saved = expect<Set>(declared).archive;
   if (chain.born == 0) chain.born = chain.declared;
   // The newest append after the base, if any, says how long the list or array is now.
   for (auto sequence = *head; sequence != chain.base;) {
@@ -123,7 +130,7 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
         using Body = std::decay_t<decltype(body)>;
         if constexpr (std::is_same_v<Body, Set>) {
           link.dataset = &dataset(event.key);
-          to.getSet().setBorn(link.dataset->present ? link.dataset->born : 0);
+          to.getSet().setBorn(keeps_place(*link.dataset, body) ? link.dataset->born : 0);
         } else if constexpr (std::is_same_v<Body, Mutate>) {
           link.dataset = &dataset(event.key);
           check_mutate(event.key, *link.dataset, body);
@@ -190,8 +197,9 @@ void Linker::accept(const Link& link, const Event& event) {
         if constexpr (std::is_same_v<Body, Set>) {
           auto& dataset = *link.dataset;
           rebase(dataset);
-          if (!dataset.present) dataset.born = link.sequence;
+          if (!keeps_place(dataset, body)) dataset.born = link.sequence;
           dataset.present = true;
+          dataset.saved = body.archive;
           dataset.declared = link.sequence;
           take_form(dataset, body.value);
         } else if constexpr (std::is_same_v<Body, Replace>) {

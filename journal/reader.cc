@@ -35,7 +35,7 @@ Sequence peek_previous(const ReadTransaction& transaction, Sequence sequence, st
   }
   record.bytes = stored;
   record.message = stored.subspan(sizeof header, std::size_t{header.message_words} * 8);
-  return detail::links_of(record).previous;
+  return detail::links_of(transaction, record).previous;
 }
 
 }  // namespace
@@ -72,10 +72,10 @@ class Reader::Impl {
 
   [[nodiscard]] std::optional<Sequence> up_to(Sequence sequence, Sequence as_of) const {
     while (sequence > as_of) {
-      auto links = detail::links_of(detail::record_at(snapshot(), sequence));
+      auto links = detail::links_of(snapshot(), detail::record_at(snapshot(), sequence));
       // All that lies between an event and its base can be passed over at once.
       if (links.base > as_of && links.base < sequence)
-        links = detail::links_of(detail::record_at(snapshot(), links.base));
+        links = detail::links_of(snapshot(), detail::record_at(snapshot(), links.base));
       if (links.previous >= sequence) throw CorruptError(broken(sequence, "its chain does not lead back"));
       sequence = links.previous;
     }
@@ -88,7 +88,7 @@ class Reader::Impl {
     state.group = group;
     state.head = head;
     bool removed = false;
-    detail::with_message(detail::record_at(snapshot(), head), [&](detail::EventMessage event) {
+    detail::read_message(snapshot(), detail::record_at(snapshot(), head), [&](detail::EventMessage event) {
       const auto key = event.getKey();
       state.key.assign(key.begin(), key.size());
       state.base = event.getBase() == 0 ? head : event.getBase();
@@ -98,7 +98,7 @@ class Reader::Impl {
     });
     if (removed) return std::nullopt;
     if (group == Group::archive) {
-      detail::with_message(detail::record_at(snapshot(), state.base), [&](detail::EventMessage event) {
+      detail::read_message(snapshot(), detail::record_at(snapshot(), state.base), [&](detail::EventMessage event) {
         state.born = event.isArchived() ? event.getArchived().getBorn() : 0;
       });
       if (state.born == 0) state.born = state.base;
@@ -114,8 +114,9 @@ class Reader::Impl {
       state.born = event.getSet().getBorn() == 0 ? state.declared : event.getSet().getBorn();
       state.saved = (event.getSet().getFlags() & 4) != 0;
     };
-    detail::with_message(detail::record_at(snapshot(), state.base), read_set);
-    if (state.declared != state.base) detail::with_message(detail::record_at(snapshot(), state.declared), read_set);
+    detail::read_message(snapshot(), detail::record_at(snapshot(), state.base), read_set);
+    if (state.declared != state.base)
+      detail::read_message(snapshot(), detail::record_at(snapshot(), state.declared), read_set);
     return state;
   }
 
@@ -140,7 +141,7 @@ class Reader::Impl {
     // Once back to set a mark every `stretch` events, then stretch by stretch from the oldest on.
     std::vector<Sequence> marks{state.head};
     const auto previous = [&](Sequence sequence) {
-      const auto before = detail::links_of(detail::record_at(snapshot(), sequence)).previous;
+      const auto before = detail::links_of(snapshot(), detail::record_at(snapshot(), sequence)).previous;
       if (before >= sequence || before < state.base)
         throw CorruptError(broken(sequence, "its chain does not lead to its base"));
       return before;
@@ -212,7 +213,7 @@ Sequence Reader::resolve(const At& at) const {
     Sequence after = last() + 1;
     while (after - before > 1) {
       const auto middle = before + (after - before) / 2;
-      const auto time = detail::links_of(detail::record_at(impl_->snapshot(), middle)).time;
+      const auto time = detail::links_of(impl_->snapshot(), detail::record_at(impl_->snapshot(), middle)).time;
       (time <= moment->time ? before : after) = middle;
     }
     if (before == 0) throw InvalidError(run + " had not begun at that time");

@@ -37,7 +37,7 @@ struct DatasetState {
   Sequence head = 0;        // the newest event up to the point
   std::uint32_t depth = 0;  // events of the chain after base, up to head
   Sequence declared = 0;    // the `set` with metadata, options and flags that count; 0 if the key never had one
-  Sequence born = 0;        // datasets are written in the order in which they came into being (Python's dict order)
+  Sequence born = 0;        // saved since then: datasets are written in this order (Python's dict order)
   Nanoseconds changed = 0;  // time of head
   bool saved = true;        // false: present in the run but not for the file (set with archive = false)
 };

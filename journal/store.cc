@@ -145,10 +145,26 @@ void Gate::run_alone(const std::function<void()>& change) {
   reopen();
 }
 
-Store::Store(std::filesystem::path path, Access access) : path_(std::move(path)), access_(access) {}
+Store::Store(std::filesystem::path path, Access access)
+    : path_(std::move(path)), access_(access), fork_generation_(fork_generation()) {}
 
 Store::~Store() {
-  if (environment_ != nullptr) mdb_env_close(environment_);
+  // In a forked child closing would free the parent's reader slots in the shared lock file.
+  if (environment_ != nullptr && is_ours()) mdb_env_close(environment_);
+}
+
+bool Store::is_ours() const { return fork_generation_ == fork_generation(); }
+
+void Store::require_ours() const {
+  if (!is_ours()) {
+    throw InvalidError("journal '" + path_.string() +
+                       "' was opened by the process this one was forked from: open it anew here");
+  }
+}
+
+void Store::forget_dead_readers() {
+  int dead = 0;
+  check_lmdb(mdb_reader_check(environment_, &dead), "looking for dead readers of", path_);
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
@@ -171,7 +187,7 @@ std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access 
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
   auto& known = stores[identity(journal / "data.mdb")];
-  if (auto store = known.lock()) {
+  if (auto store = known.lock(); store && store->is_ours()) {
     if (access == Access::write && store->access_ == Access::read) {
       throw BusyError("'" + journal.string() +
                       "' is open for reading in this process: close its readers before writing");
@@ -210,11 +226,7 @@ void Store::open_environment(bool create) {
       check_lmdb(code, "opening", path_);
     }
   }
-  // Readers whose process died would hold back the reuse of pages for ever.
-  if (access_ == Access::write) {
-    int dead = 0;
-    check_lmdb(mdb_reader_check(environment_, &dead), "opening", path_);
-  }
+  if (access_ == Access::write) forget_dead_readers();
 }
 
 void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
@@ -261,6 +273,7 @@ void Store::grow() {
 }
 
 ReadTransaction::ReadTransaction(std::shared_ptr<Store> store) : store_(std::move(store)), pass_(store_->gate_) {
+  store_->require_ours();
   int code = mdb_txn_begin(store_->environment_, nullptr, MDB_RDONLY, &transaction_);
   if (code == MDB_MAP_RESIZED) {
     // The writer's process has let the file grow beyond our map: take over its size once our other snapshots ended.
@@ -279,11 +292,12 @@ ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
       transaction_(std::exchange(other.transaction_, nullptr)) {}
 
 ReadTransaction::~ReadTransaction() {
-  if (transaction_ != nullptr) mdb_txn_abort(transaction_);
+  if (transaction_ != nullptr && store_->is_ours()) mdb_txn_abort(transaction_);
 }
 
 std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database,
                                                                 std::span<const std::byte> key) const {
+  store_->require_ours();
   auto wanted = value_of(key);
   MDB_val value{};
   const int code = mdb_get(transaction_, database, &wanted, &value);
@@ -294,6 +308,11 @@ std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database
 
 std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database, std::string_view key) const {
   return find(database, as_key(key));
+}
+
+MDB_txn* ReadTransaction::handle() const {
+  store_->require_ours();
+  return transaction_;
 }
 
 std::uint64_t ReadTransaction::entries(MDB_dbi database) const {
@@ -317,6 +336,7 @@ void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const 
 }
 
 WriteTransaction::WriteTransaction(Store& store) : store_(store), pass_(store.gate_) {
+  store.require_ours();
   check_lmdb(mdb_txn_begin(store.environment_, nullptr, 0, &transaction_), "writing", store.path_);
 }
 

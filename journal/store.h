@@ -66,7 +66,8 @@ class Gate {
 };
 
 // The environment of one journal. LMDB wants one per file and process, so readers and the writer of one journal in one
-// process share it: open() returns the one that is there. Thread-safe.
+// process share it: open() returns the one that is there. Thread-safe. LMDB must not be used across a fork(): in the
+// child every use throws InvalidError, destructors leave the parent's alone, and open() makes the child an own one.
 class Store : public std::enable_shared_from_this<Store> {
  public:
   enum class Access { read, write };
@@ -79,6 +80,8 @@ class Store : public std::enable_shared_from_this<Store> {
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
   // The folder has been renamed: for messages and for sharing.
   void moved(const std::filesystem::path& journal);
+  // Frees the slots of readers whose process died, which would hold back the reuse of pages for ever.
+  void forget_dead_readers();
   [[nodiscard]] Access access() const { return access_; }
   ~Store();
   Store(const Store&) = delete;
@@ -108,8 +111,12 @@ class Store : public std::enable_shared_from_this<Store> {
   // `fill` is given to make the databases and say what goes into them.
   void open_databases(const std::function<void(WriteTransaction&)>& fill);
 
+  [[nodiscard]] bool is_ours() const;
+  void require_ours() const;
+
   std::filesystem::path path_;
   Access access_;
+  std::uint64_t fork_generation_;
   MDB_env* environment_ = nullptr;
   Databases databases_;
   Gate gate_;
@@ -126,7 +133,7 @@ class ReadTransaction {
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::string_view key) const;
   [[nodiscard]] std::uint64_t entries(MDB_dbi database) const;
-  [[nodiscard]] MDB_txn* handle() const { return transaction_; }
+  [[nodiscard]] MDB_txn* handle() const;
   [[nodiscard]] const std::filesystem::path& path() const { return store_->path(); }
   [[nodiscard]] const Store::Databases& databases() const { return store_->databases(); }
 

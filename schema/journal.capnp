@@ -94,7 +94,7 @@ struct Event {
       metadata @11 :List(Attribute);   # replaces the key's former metadata
       options @12 :List(Attribute);    # storage options, for layouts
       flags @13 :UInt8;                # bit 0 broadcast, 1 persist, 2 archive (saved in the file)
-      born @14 :UInt64;                # the event since which the key is present without a gap; 0: this one
+      born @14 :UInt64;                # the event since which the key is saved without a gap; 0: this one
     }
     mutate :group {
       value @15 :Value;

@@ -380,6 +380,37 @@ TEST_CASE("in a forked child the handle refuses and the parent is not disturbed"
   CHECK(Reader("run.daybook").last() == 4);
 }
 
+TEST_CASE("a reader from before a fork refuses in the child, which may open one of its own") {
+  {
+    auto journal = Journal::create("run.daybook", run_info());
+    journal.set("x", 1);
+    journal.finish();
+  }
+  std::optional<Reader> reader("run.daybook");
+  const auto child = ::fork();
+  if (child == 0) {
+    int code = 0;
+    try {
+      static_cast<void>(reader->event(2));
+      code = 1;
+    } catch (const InvalidError&) {
+    }
+    try {
+      const Reader own("run.daybook");
+      if (own.last() != 3) code = 2;
+    } catch (const Error&) {
+      code = 3;
+    }
+    reader.reset();
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(reader->event(2).key == "x");
+}
+
 TEST_CASE("a forked child does not keep its dead parent's journal locked") {
   int ready[2];
   REQUIRE(::pipe(ready) == 0);

@@ -123,7 +123,7 @@ class Run {
     const auto sequence = journal_->set(key, value, options);
     record(sequence, "set", key, value);
     auto& dataset = model_.datasets[key];
-    if (dataset.born == 0) dataset.born = sequence;
+    if (dataset.born == 0 || !dataset.saved || !options.archive) dataset.born = sequence;
     dataset.chain = {sequence};
     dataset.declared = sequence;
     dataset.saved = options.archive;

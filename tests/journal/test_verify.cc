@@ -282,7 +282,10 @@ TEST_CASE("verify keeps its footing on any bytes") {
       for (std::size_t n = 0; n < (p < 2 ? 152U : 32U); ++n) {
         INFO("page " << p << " byte " << n);
         const Patch patch(file, p * page + n, flipped(good[p * page + n], static_cast<unsigned>(random() % 8)));
-        look(false);
+        // A meta page whose transaction number comes out as that of two commits ago makes the one before the newest
+        // LMDB's newest: a whole, sound store of a moment earlier. LMDB 0.9 has no checksum there to tell.
+        const bool turns_back = p < 2 && n >= 144;
+        if (!turns_back || verify(dir).events == sound.events) look(false);
       }
     }
   }
