@@ -148,6 +148,36 @@ void store(const Type& type, const Wide* real, const Wide* imaginary, std::size_
   });
 }
 
+double half_to_double(std::uint16_t half) {
+  if ((half & 0x7c00U) != 0x7c00U || (half & 0x03ffU) == 0) return static_cast<double>(half_to_float(half));
+  // Every bit of a NaN is kept, also that it is a signalling one, which arithmetic would take away.
+  const auto sign = static_cast<std::uint64_t>(half & 0x8000U) << 48U;
+  return std::bit_cast<double>(sign | 0x7ff0'0000'0000'0000U | static_cast<std::uint64_t>(half & 0x03ffU) << 42U);
+}
+
+// Floats into wider floats, or into a complex number's real part, where NumPy moves bits and does no arithmetic.
+bool moves_bits(const Type& from, const Type& to) {
+  if (from.kind() != Kind::floating || (to.kind() != Kind::floating && to.kind() != Kind::complex)) return false;
+  const auto part = part_size(to);
+  return from.size() == part || (from.size() == 2 && (part == 4 || part == 8));
+}
+
+void move_bits(const Type& from, const Type& to, const std::byte* in, std::byte* out, std::uint64_t count) {
+  const bool from_swapped = is_swapped(from), to_swapped = is_swapped(to);
+  const std::size_t part = part_size(to);
+  for (; count > 0; --count, in += from.size(), out += to.size()) {
+    std::memset(out, 0, to.size());
+    if (from.size() == part) {
+      std::memcpy(out, in, part);
+      if (from_swapped != to_swapped) std::reverse(out, out + part);
+    } else if (part == 4) {
+      put(half_to_float(fetch<std::uint16_t>(in, from_swapped)), out, to_swapped);
+    } else {
+      put(half_to_double(fetch<std::uint16_t>(in, from_swapped)), out, to_swapped);
+    }
+  }
+}
+
 Type integer_of(const Type& type) { return type.kind() == Kind::enumeration ? type.base() : type; }
 
 }  // namespace
@@ -196,6 +226,7 @@ void Cast::operator()(const std::byte* in, std::byte* out, std::uint64_t count) 
         }
         return;
       }
+      if (moves_bits(from_, to_)) return move_bits(from_, to_, in, out, count);
       std::array<Wide, block> real, imaginary;
       while (count > 0) {
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(count, block));

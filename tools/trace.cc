@@ -223,6 +223,10 @@ class TraceDecoder::Impl {
     if (kind == "region") {
       const Region region = decode_region(resolved, value);
       if (held.what == Held::What::unstorable) return replace_unstorable(key, held);
+      if (value.form() == Form::unstorable) {  // what was put in makes the whole of it unstorable
+        hold(key, value, spelled);
+        return replace_unstorable(key, find_held(key));
+      }
       return emit(key, Mutate{region, std::move(value)});
     }
     if (kind == "item") {
