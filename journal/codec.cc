@@ -2,8 +2,6 @@
 
 #include <capnp/serialize.h>
 #include <kj/exception.h>
-#define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -17,49 +15,9 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr std::size_t first_scratch_words = 1024;
-constexpr std::size_t kept_scratch_words = std::size_t{1} << 19;
-// Far beyond what NumPy can turn into an array; keeps readers' stacks safe.
-constexpr unsigned max_nesting = 100;
 constexpr int reader_nesting_limit = 4 * static_cast<int>(max_nesting);
 
-constexpr std::array<std::byte, 8> zeros{};
-
-capnp::Text::Reader text(std::string_view view) {
-  // Cap'n Proto wants a NUL behind the text in Reader form only when it is read as a C string, which setters do not do.
-  return {view.data(), view.size()};
-}
-
 std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
-
-template <class Builder, class Numbers>
-void fill(Builder to, const Numbers& numbers) {
-  for (unsigned i = 0; i < to.size(); ++i) to.set(i, numbers[i]);
-}
-
-void build_type(wire::Type::Builder to, const Type& type) {
-  to.setKind(static_cast<std::uint8_t>(type.kind()));
-  to.setOrder(static_cast<std::uint8_t>(type.order()));
-  to.setCharset(static_cast<std::uint8_t>(type.charset()));
-  to.setSize(type.size());
-  const auto members = type.members();
-  if (type.kind() == Kind::compound) {
-    auto list = to.initMembers(static_cast<unsigned>(members.size()));
-    for (unsigned i = 0; i < list.size(); ++i) {
-      list[i].setName(text(members[i].name));
-      list[i].setOffset(members[i].offset);
-      build_type(list[i].initType(), members[i].type);
-      if (!members[i].dims.empty())
-        fill(list[i].initDims(static_cast<unsigned>(members[i].dims.size())), members[i].dims);
-    }
-  }
-  if (type.kind() == Kind::enumeration || type.kind() == Kind::vlen) build_type(to.initBase(), type.base());
-  if (type.kind() == Kind::enumeration) {
-    auto names = to.initNames(static_cast<unsigned>(type.enum_names().size()));
-    for (unsigned i = 0; i < names.size(); ++i) names.set(i, text(type.enum_names()[i]));
-    fill(to.initValues(static_cast<unsigned>(type.enum_values().size())), type.enum_values());
-  }
-}
 
 Type plain_type(std::uint8_t kind, std::uint8_t order, std::uint8_t charset, std::uint32_t size) {
   if (kind > static_cast<std::uint8_t>(Kind::vlen) || order > 1 || charset > 1) {
@@ -105,8 +63,6 @@ Type read_type(wire::Type::Reader from) {
       return plain_type(from.getKind(), from.getOrder(), from.getCharset(), from.getSize());
   }
 }
-
-bool needs_description(Kind kind) { return kind == Kind::enumeration || kind == Kind::compound || kind == Kind::vlen; }
 
 // Hands out the payload's bytes in the order in which values were built.
 class Payload {
@@ -285,204 +241,6 @@ void read_record(const RecordView& record, std::shared_ptr<const void>& storage,
 }
 
 }  // namespace
-
-Encoder::Encoder() : scratch_(first_scratch_words) {}
-
-void Encoder::encode(const Event& event, std::span<const Sequence> parts) {
-  if (scratch_.size() > kept_scratch_words) {
-    builder_.reset();
-    scratch_ = std::vector<capnp::word>(first_scratch_words);
-  }
-  while (true) {
-    build(event, parts);
-    const auto segments = builder_->getSegmentsForOutput();
-    if (segments.size() == 1) return;
-    // A record holds one segment: build again with room for all of it.
-    std::size_t words = 64;
-    for (const auto segment : segments) words += segment.size();
-    builder_.reset();
-    scratch_ = std::vector<capnp::word>(words + words / 8);
-  }
-}
-
-void Encoder::build(const Event& event, std::span<const Sequence> parts) {
-  builder_.reset();
-  builder_.emplace(kj::arrayPtr(scratch_.data(), scratch_.size()));
-  pieces_.clear();
-  payload_bytes_ = 0;
-  auto root = builder_->initRoot<wire::Event>();
-  if (!event.key.empty()) root.setKey(text(event.key));
-  if (!parts.empty()) fill(root.initParts(static_cast<unsigned>(parts.size())), parts);
-  std::visit(
-      [&](const auto& body) {
-        using Body = std::decay_t<decltype(body)>;
-        if constexpr (std::is_same_v<Body, RunStarted>) {
-          build_run_info(root.initRunStarted(), body.info);
-        } else if constexpr (std::is_same_v<Body, StageChanged>) {
-          auto to = root.initStageChanged();
-          to.setStage(text(body.stage));
-          to.setRunTime(body.run_time);
-        } else if constexpr (std::is_same_v<Body, Set>) {
-          auto to = root.initSet();
-          build_value(to.initValue(), body.value, 0);
-          if (!body.metadata.empty())
-            build_attributes(to.initMetadata(static_cast<unsigned>(body.metadata.size())), body.metadata);
-          if (!body.options.empty())
-            build_attributes(to.initOptions(static_cast<unsigned>(body.options.size())), body.options);
-          to.setFlags(
-              static_cast<std::uint8_t>((body.broadcast ? 1 : 0) | (body.persist ? 2 : 0) | (body.archive ? 4 : 0)));
-        } else if constexpr (std::is_same_v<Body, Mutate>) {
-          auto to = root.initMutate();
-          build_value(to.initValue(), body.value, 0);
-          const auto rank = static_cast<unsigned>(body.region.start.size());
-          auto region = to.initRegion(3 * rank);
-          for (unsigned i = 0; i < rank; ++i) {
-            region.set(i, body.region.start[i]);
-            region.set(rank + i, body.region.count[i]);
-            region.set(2 * rank + i, body.region.step[i]);
-          }
-        } else if constexpr (std::is_same_v<Body, MutateItem>) {
-          auto to = root.initMutateItem();
-          build_value(to.initValue(), body.value, 0);
-          to.setIndex(body.index);
-        } else if constexpr (std::is_same_v<Body, Replace>) {
-          build_value(root.initReplace().initValue(), body.value, 0);
-        } else if constexpr (std::is_same_v<Body, Append>) {
-          build_value(root.initAppend().initValue(), body.value, 0);
-        } else if constexpr (std::is_same_v<Body, Remove>) {
-          root.setRemove();
-        } else if constexpr (std::is_same_v<Body, Archived>) {
-          build_value(root.initArchived().initValue(), body.value, 0);
-        } else if constexpr (std::is_same_v<Body, SetAttribute>) {
-          auto to = root.initSetAttribute();
-          to.setName(text(body.name));
-          to.setRemoved(body.removed);
-          if (!body.removed) build_value(to.initValue(), body.value, 0);
-        } else if constexpr (std::is_same_v<Body, Checkpoint>) {
-          root.setCheckpoint(text(body.name));
-        } else if constexpr (std::is_same_v<Body, Materialized>) {
-          auto to = root.initMaterialized();
-          to.setFile(text(body.file));
-          to.setLayout(text(body.layout));
-          to.setDigest(text(body.digest));
-          to.setUpTo(body.up_to);
-        } else if constexpr (std::is_same_v<Body, RunEnded>) {
-          root.setRunEnded(text(body.how));
-        } else if constexpr (std::is_same_v<Body, Part>) {
-          root.setPart();
-          add_bytes(body.bytes);
-        } else {
-          throw InvalidError("an event of an unknown kind cannot be appended");
-        }
-      },
-      event.body);
-}
-
-void Encoder::build_value(wire::Value::Builder to, const Value& value, unsigned depth) {
-  if (depth > max_nesting)
-    throw InvalidError("lists nested more than " + std::to_string(max_nesting) + " deep cannot be journaled");
-  const auto& type = value.type();
-  to.setForm(static_cast<std::uint8_t>(value.form()));
-  to.setKind(static_cast<std::uint8_t>(type.kind()));
-  to.setOrder(static_cast<std::uint8_t>(type.order()));
-  to.setCharset(static_cast<std::uint8_t>(type.charset()));
-  to.setSize(type.size());
-  to.setCount(value.count());
-  to.setBytes(value.byte_size());
-  if (!value.shape().empty()) fill(to.initDims(static_cast<unsigned>(value.shape().size())), value.shape());
-  if (needs_description(type.kind())) build_type(to.initType(), type);
-  if (value.is_contiguous()) {
-    add_bytes(value.bytes());
-  } else {
-    const auto before = payload_bytes_;
-    for (const auto& piece : value.segments()) {
-      pieces_.push_back(piece);
-      payload_bytes_ += piece.size();
-    }
-    const auto padding = padded(payload_bytes_ - before) - (payload_bytes_ - before);
-    if (padding != 0) add_bytes(std::span(zeros).first(padding));
-  }
-  if (!value.runs().empty()) {
-    auto items = to.initItems(static_cast<unsigned>(value.runs().size()));
-    for (unsigned i = 0; i < items.size(); ++i) build_value(items[i], value.runs()[i], depth + 1);
-  }
-  if (value.form() == Form::unstorable) {
-    auto note = to.initUnstorable();
-    note.setPythonType(text(value.python_type()));
-    note.setRepr(text(value.repr()));
-  }
-}
-
-void Encoder::build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes) {
-  for (unsigned i = 0; i < to.size(); ++i) {
-    to[i].setName(text(attributes[i].name));
-    build_value(to[i].initValue(), attributes[i].value, 0);
-  }
-}
-
-void Encoder::add_bytes(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return;
-  pieces_.push_back(bytes);
-  payload_bytes_ += bytes.size();
-  if (const auto padding = padded(bytes.size()) - bytes.size(); padding != 0) {
-    pieces_.push_back(std::span(zeros).first(padding));
-    payload_bytes_ += padding;
-  }
-}
-
-std::span<const std::byte> Encoder::message() {
-  const auto segment = builder_->getSegmentsForOutput()[0];
-  return {reinterpret_cast<const std::byte*>(segment.begin()), segment.size() * sizeof(capnp::word)};
-}
-
-std::uint64_t Encoder::hash_payload() const {
-  if (pieces_.empty()) return 0;
-  if (pieces_.size() == 1) return detail::payload_hash(pieces_.front());
-  if (payload_bytes_ <= 256) {
-    std::array<std::byte, 256> joined;
-    copy_payload(0, std::span(joined).first(payload_bytes_));
-    return detail::payload_hash(std::span(joined).first(payload_bytes_));
-  }
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  for (const auto& piece : pieces_) XXH3_64bits_update(&state, piece.data(), piece.size());
-  return XXH3_64bits_digest(&state);
-}
-
-void Encoder::drop_payload(std::uint64_t bytes) {
-  payload_bytes_ -= bytes;
-  auto piece = pieces_.begin();
-  for (; bytes != 0 && bytes >= piece->size(); ++piece) bytes -= piece->size();
-  if (bytes != 0) *piece = piece->subspan(bytes);
-  pieces_.erase(pieces_.begin(), piece);
-}
-
-void Encoder::copy_payload(std::uint64_t offset, std::span<std::byte> out) const {
-  for (const auto& piece : pieces_) {
-    if (out.empty()) return;
-    if (offset >= piece.size()) {
-      offset -= piece.size();
-      continue;
-    }
-    const auto part = piece.subspan(offset, std::min<std::uint64_t>(out.size(), piece.size() - offset));
-    std::memcpy(out.data(), part.data(), part.size());
-    out = out.subspan(part.size());
-    offset = 0;
-  }
-}
-
-void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {
-  to.setUuid({info.uuid.data(), info.uuid.size()});
-  to.setRid(info.rid);
-  to.setClassName(text(info.class_name));
-  to.setExpid(text(info.expid));
-  to.setStartTime(info.start_time);
-  to.setSoftwareVersion(text(info.software_version));
-  to.setHost(text(info.host));
-  to.setPid(info.pid);
-  to.setBootId(text(info.boot_id));
-  to.setDaybookVersion(text(info.daybook_version));
-}
 
 RunInfo read_run_info(wire::RunInfo::Reader from) {
   RunInfo info;

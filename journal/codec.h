@@ -1,8 +1,6 @@
 #pragma once
 
-// Event ⇄ record: the Cap'n Proto message and the payload beside it.
-
-#include <capnp/message.h>
+// Record → event. encoder.h is the other way.
 
 #include <cstdint>
 #include <functional>
@@ -16,43 +14,15 @@
 
 namespace daybook::detail {
 
-// An event as message and payload pieces, before the journal gives it its place in the order. One per thread, used
-// again and again, so that encoding small events allocates nothing.
-class Encoder {
- public:
-  Encoder();
-
-  // Starts anew with this event's kind, key and values. The pieces point into the event's values. `parts`: the payload's
-  // first bytes stand in these events already.
-  // InvalidError for what the format cannot say.
-  void encode(const Event& event, std::span<const Sequence> parts = {});
-  // Leaves out the first bytes of the payload.
-  void drop_payload(std::uint64_t bytes);
-  // Copies payload bytes from `offset` on.
-  void copy_payload(std::uint64_t offset, std::span<std::byte> out) const;
-
-  // For the fields that the journal fills in; until the next encode().
-  wire::Event::Builder event() { return builder_->getRoot<wire::Event>(); }
-  // The message as it is now; until the next encode().
-  [[nodiscard]] std::span<const std::byte> message();
-  [[nodiscard]] std::span<const std::span<const std::byte>> payload() const { return pieces_; }
-  [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
-  [[nodiscard]] std::uint64_t hash_payload() const;  // of the payload with its padding
-
- private:
-  void build(const Event& event, std::span<const Sequence> parts);
-  void build_value(wire::Value::Builder to, const Value& value, unsigned depth);
-  void build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes);
-  void add_bytes(std::span<const std::byte> bytes);
-
-  std::vector<capnp::word> scratch_;  // zero where not in use, as Cap'n Proto wants it
-  std::optional<capnp::MallocMessageBuilder> builder_;
-  std::vector<std::span<const std::byte>> pieces_;
-  std::uint64_t payload_bytes_ = 0;
-};
-
-void build_run_info(wire::RunInfo::Builder to, const RunInfo& info);
 RunInfo read_run_info(wire::RunInfo::Reader from);
+
+// Lists nested deeper are refused by both sides: far beyond what NumPy can turn into an array, and safe for the stack.
+inline constexpr unsigned max_nesting = 100;
+
+// Kinds that a Type message describes; kind, order, charset and size say all of the others.
+constexpr bool needs_description(Kind kind) {
+  return kind == Kind::enumeration || kind == Kind::compound || kind == Kind::vlen;
+}
 
 using EventMessage = wire::Event::Reader;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 
 #include "daybook/journal/commit.h"
 #include "daybook/journal/error.h"
@@ -199,6 +200,8 @@ bool may_be_retried(const std::exception_ptr& failure) {
     std::rethrow_exception(failure);
   } catch (const FullError&) {
     return true;
+  } catch (const std::bad_alloc&) {
+    return true;
   } catch (...) {
     return false;
   }
@@ -209,50 +212,38 @@ bool may_be_retried(const std::exception_ptr& failure) {
 void Committer::commit_batch(Order& order) {
   const auto from = tail_;
   const auto to = head_;
-  const auto commits = statistics_.commits;
-  auto state = state_;
-  order.unlock();
-  std::exception_ptr failure;
-  try {
-    if (commits % reader_check_interval == reader_check_interval - 1) store_->forget_dead_readers();
-    state = transact(*store_, [&, before = state](Commit& commit) {
-      auto batch = before;
-      auto position = from;
-      while (position < to && position - from < max_batch_bytes) {
-        const auto record = trusted_record(intake_.at(position + intake_frame_bytes));
-        commit.add(record);
-        position += framed(record.bytes.size());
-        batch.last = record.header.sequence;
-      }
-      batch.intake_position = position;
-      return batch;
-    });
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  order.lock();
-  if (failure != nullptr) {
-    record_failure(order, failure, !may_be_retried(failure));
-    return;
-  }
-  state_ = state;
-  tail_ = state.intake_position;
-  failure_ = nullptr;
-  ++statistics_.commits;
+  attempt(order, [&](Commit& commit, StoredState state) {
+    auto position = from;
+    while (position < to && position - from < max_batch_bytes) {
+      const auto record = trusted_record(intake_.at(position + intake_frame_bytes));
+      commit.add(record);
+      position += framed(record.bytes.size());
+      state.last = record.header.sequence;
+    }
+    state.intake_position = position;
+    return state;
+  });
+  tail_ = state_.intake_position;
   if (pending() >= max_batch_bytes) urgent_ = true;
 }
 
 void Committer::commit_one(Order& order, const Direct& direct) {
-  auto state = state_;
-  order.unlock();
+  attempt(order, [&](Commit& commit, StoredState state) {
+    commit.add(*direct.header, direct.message, direct.payload);
+    state.last = direct.header->sequence;
+    return state;
+  });
+}
+
+void Committer::attempt(Order& order, const std::function<StoredState(Commit&, StoredState)>& fill) {
+  const auto before = state_;
+  const bool look_for_dead = statistics_.commits % reader_check_interval == reader_check_interval - 1;
+  auto after = before;
   std::exception_ptr failure;
+  order.unlock();
   try {
-    state = transact(*store_, [&, before = state](Commit& commit) {
-      auto one = before;
-      commit.add(*direct.header, direct.message, direct.payload);
-      one.last = direct.header->sequence;
-      return one;
-    });
+    if (look_for_dead) store_->forget_dead_readers();
+    after = transact(*store_, [&](Commit& commit) { return fill(commit, before); });
   } catch (...) {
     failure = std::current_exception();
   }
@@ -261,7 +252,7 @@ void Committer::commit_one(Order& order, const Direct& direct) {
     record_failure(order, failure, !may_be_retried(failure));
     return;
   }
-  state_ = state;
+  state_ = after;
   failure_ = nullptr;
   ++statistics_.commits;
 }

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -15,6 +16,8 @@
 #include "daybook/journal/store.h"
 
 namespace daybook::detail {
+
+class Commit;
 
 // The thread that moves records from the intake into LMDB, and the order in which appenders get into the intake.
 //
@@ -68,6 +71,8 @@ class Committer {
   void run();
   void commit_batch(Order& order);
   void commit_one(Order& order, const Direct& direct);
+  // One transaction outside the order; `fill` adds its records to it and says how the state is then.
+  void attempt(Order& order, const std::function<StoredState(Commit&, StoredState)>& fill);
   void record_failure(const Order& order, std::exception_ptr failure, bool final);
   void throw_if_broken(const Order& order) const;
   [[nodiscard]] std::uint64_t pending() const { return head_ - tail_; }

@@ -14,6 +14,7 @@
 #include "daybook/journal/clock.h"
 #include "daybook/journal/codec.h"
 #include "daybook/journal/committer.h"
+#include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/keys.h"

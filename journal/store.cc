@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daybook/journal/codec.h"
+#include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"

@@ -183,6 +183,21 @@ TEST_CASE("a crashed run can be gone on with") {
   CHECK(reader.find_state(Group::datasets, "x0", reader.last())->base == 7);
 }
 
+TEST_CASE("a journal of a newer format is refused, and both numbers are named") {
+  { auto journal = Journal::create("run.daybook", run_info()); }
+  {
+    const auto store = detail::Store::open("run.daybook", detail::Store::Access::write);
+    auto transaction = store->begin_write();
+    const auto newer = detail::format_version + 1;
+    transaction.put(store->databases().run, detail::as_key(detail::format_key), std::as_bytes(std::span(&newer, 1)));
+    transaction.commit();
+  }
+  CHECK_THROWS_WITH(Reader("run.daybook"), Contains("development format 2") && Contains("development format 1"));
+  CHECK_THROWS_AS(Reader("run.daybook"), UnsupportedError);
+  CHECK_THROWS_AS(Journal::open("run.daybook"), UnsupportedError);
+  CHECK_THROWS_AS(summarize("run.daybook"), UnsupportedError);
+}
+
 TEST_CASE("a live journal is not touched by recovery") {
   auto journal = Journal::create("run.daybook", run_info());
   journal.set("x", 1);

@@ -1,0 +1,53 @@
+#pragma once
+
+// Event → message and payload. codec.h is the other way.
+
+#include <capnp/message.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "daybook/journal/codec.h"
+
+namespace daybook::detail {
+
+// An event as message and payload pieces, before the journal gives it its place in the order. One per thread, used
+// again and again, so that encoding small events allocates nothing.
+class Encoder {
+ public:
+  Encoder();
+
+  // Starts anew with this event's kind, key and values. The pieces point into the event's values. `parts`: the payload's
+  // first bytes stand in these events already.
+  // InvalidError for what the format cannot say.
+  void encode(const Event& event, std::span<const Sequence> parts = {});
+  // Leaves out the first bytes of the payload.
+  void drop_payload(std::uint64_t bytes);
+  // Copies payload bytes from `offset` on.
+  void copy_payload(std::uint64_t offset, std::span<std::byte> out) const;
+
+  // For the fields that the journal fills in; until the next encode().
+  wire::Event::Builder event() { return builder_->getRoot<wire::Event>(); }
+  // The message as it is now; until the next encode().
+  [[nodiscard]] std::span<const std::byte> message();
+  [[nodiscard]] std::span<const std::span<const std::byte>> payload() const { return pieces_; }
+  [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
+  [[nodiscard]] std::uint64_t hash_payload() const;  // of the payload with its padding
+
+ private:
+  void build(const Event& event, std::span<const Sequence> parts);
+  void build_value(wire::Value::Builder to, const Value& value, unsigned depth);
+  void build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes);
+  void add_bytes(std::span<const std::byte> bytes);
+
+  std::vector<capnp::word> scratch_;  // zero where not in use, as Cap'n Proto wants it
+  std::optional<capnp::MallocMessageBuilder> builder_;
+  std::vector<std::span<const std::byte>> pieces_;
+  std::uint64_t payload_bytes_ = 0;
+};
+
+void build_run_info(wire::RunInfo::Builder to, const RunInfo& info);
+
+}  // namespace daybook::detail
