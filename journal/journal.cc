@@ -26,7 +26,6 @@
 
 namespace daybook {
 
-using detail::Committer;
 using detail::Encoder;
 
 namespace {

@@ -170,7 +170,7 @@ void Store::forget_dead_readers() {
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
                                      const StoredState& state) {
-  const std::shared_ptr<Store> store(new Store(journal, Access::write));
+  std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
   store->open_databases([&](WriteTransaction& transaction) {
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));

@@ -24,7 +24,6 @@
 namespace daybook {
 namespace {
 
-using detail::Meta;
 using detail::PageNumber;
 using detail::PageProblem;
 using detail::PageTrees;

@@ -204,7 +204,7 @@ std::string brief_text(const Value& value) {
   std::uint64_t elements = value.element_count();
   for (const Value& run : value.runs()) elements += run.runs().empty() ? run.element_count() : brief_elements + 1;
   if (elements <= brief_elements && value.total_bytes() <= 4096) {
-    const std::string text = value_text(value);
+    std::string text = value_text(value);
     if (text.size() <= brief_width) return text;
   }
   switch (value.form()) {

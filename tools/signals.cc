@@ -47,7 +47,7 @@ class Line {
   std::size_t size_ = 0;
 };
 
-[[noreturn]] void on_crash(int signal) {
+[[noreturn, maybe_unused]] void on_crash(int signal) {
   Line line;
   const std::string_view path(journal_path.data(), journal_path_size.load());
   if (path.empty()) {
