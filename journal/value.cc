@@ -61,6 +61,19 @@ Value Value::raw(Form form, const Type& type, const Shape& shape, std::uint64_t 
   return value;
 }
 
+// The way of every array that is journaled: allocates nothing.
+Value Value::contiguous(Form form, const Type& type, const Shape& shape, std::uint64_t count, Bytes bytes) {
+  Value value;
+  value.inline_size_ = 0;
+  value.form_ = form;
+  value.type_ = type;
+  value.shape_ = shape;
+  value.count_ = count;
+  value.external_ = bytes;
+  value.check_size();
+  return value;
+}
+
 void Value::check_size() const {
   const auto size = byte_size();
   const auto fail = [&](const std::string& expected) {
@@ -111,16 +124,16 @@ void Value::take(std::vector<std::byte> bytes) {
   owner_ = std::move(owned);
 }
 
-Value Value::scalar(const Type& type, Bytes bytes) { return raw(Form::scalar, type, {}, 1, {bytes}); }
+Value Value::scalar(const Type& type, Bytes bytes) { return contiguous(Form::scalar, type, {}, 1, bytes); }
 
 Value Value::array(const Type& type, const Shape& shape, Bytes bytes) {
-  return raw(Form::array, type, shape, 1, {bytes});
+  return contiguous(Form::array, type, shape, 1, bytes);
 }
 
 Value Value::list_run(const Type& type, const Shape& item_shape, std::uint64_t count, Bytes bytes) {
   if (count == 0) return list({});
   std::vector<Value> runs;
-  runs.push_back(raw(item_shape.empty() ? Form::scalar : Form::array, type, item_shape, count, {bytes}));
+  runs.push_back(contiguous(item_shape.empty() ? Form::scalar : Form::array, type, item_shape, count, bytes));
   return raw(Form::list, {}, {}, 1, {}, std::move(runs));
 }
 

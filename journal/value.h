@@ -133,6 +133,8 @@ class Value {
       : type_(type), inline_size_(static_cast<std::uint8_t>(size)) {
     std::memcpy(inline_.data(), v, size);
   }
+  static Value contiguous(Form form, const Type& type, const Shape& shape, std::uint64_t count,
+                          std::span<const std::byte> bytes);
   void expect_scalar(const Type& type) const;
   [[noreturn]] static void throw_not_contiguous();
   void check_size() const;
