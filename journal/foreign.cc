@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/pages.h"
 
 namespace daybook::detail {
 
@@ -37,6 +38,29 @@ constexpr std::uint32_t lmdb_magic = 0xBEEFC0DEU;
 
 }  // namespace
 
+namespace {
+
+// LMDB maps the file by what its meta page says and dies of SIGBUS where that is not there. Reads two pages; the list of
+// free ones, too, if the file is shorter than its last page, as free pages at the end need never have been written.
+void require_whole(const std::filesystem::path& data) {
+  const PageFile file(data);
+  const auto metas = file.metas([](const PageProblem&) {});
+  if (metas.empty()) {
+    throw CorruptError("'" + data.string() + "': both of its meta pages are damaged: run 'daybook verify'");
+  }
+  const auto& newest = metas.front();
+  const auto needed = (newest.last_page + 1) * newest.page_size;
+  const auto size = file.size();
+  if (size >= needed) return;
+  PageTrees trees(file, newest);
+  trees.walk_free([](const PageProblem&) {});
+  if (trees.complete()) return;
+  throw CorruptError("'" + data.string() + "' is cut short: " + std::to_string(size) + " of " + std::to_string(needed) +
+                     " bytes are left: 'daybook verify' says what that costs");
+}
+
+}  // namespace
+
 void require_journal(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   const auto name = "'" + path.string() + "'";
@@ -60,6 +84,7 @@ void require_journal(const std::filesystem::path& path) {
   if (magic != lmdb_magic) {
     throw CorruptError("'" + data.string() + "' does not start like an LMDB file: it is damaged, or not a journal's");
   }
+  require_whole(data);
 }
 
 }  // namespace daybook::detail
