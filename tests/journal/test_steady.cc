@@ -15,14 +15,14 @@
 #include "daybook/journal/journal.h"
 #include "support/child.h"
 
+namespace {
+thread_local std::uint64_t allocations = 0;
+}
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool sanitized = true;  // the sanitizers bring their own malloc, and system calls of their own
 #else
 constexpr bool sanitized = false;
-
-namespace {
-thread_local std::uint64_t allocations = 0;
-}
 
 // All ways to memory end here: operator new calls malloc, and Cap'n Proto calloc. The names are glibc's.
 extern "C" {
