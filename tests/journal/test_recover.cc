@@ -1,9 +1,11 @@
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -181,6 +183,51 @@ TEST_CASE("a crashed run can be gone on with") {
   const Reader reader("run.daybook");
   CHECK(reader.status().phase == Phase::finished);
   CHECK(reader.find_state(Group::datasets, "x0", reader.last())->base == 7);
+}
+
+TEST_CASE("opening for writing is refused while this process has readers on it") {
+  die_with(2);
+  recover("run.daybook");
+  std::optional<Reader> reader("run.daybook");
+  CHECK_THROWS_AS(Journal::open("run.daybook"), BusyError);
+  CHECK(reader->last() == 3);
+  reader.reset();
+  CHECK(Journal::open("run.daybook").set("x0", 9) == 4);
+}
+
+TEST_CASE("an intake that stays full raises in the end, and what returned is kept") {
+  // A file-size limit stands for the disk: LMDB cannot grow, while the intake has its room.
+  const auto status = test::in_killed_child([] {
+    JournalOptions options;
+    options.intake_bytes = 64 << 10;
+    options.commit_interval = std::chrono::milliseconds(1);
+    auto journal = Journal::create("run.daybook", run_info(), options);
+    journal.set("count", -1);
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{200 << 10, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    int count = 0;
+    try {
+      while (count < 1'000'000) {
+        journal.set("count", count);
+        ++count;
+      }
+      ::_exit(1);
+    } catch (const FullError&) {
+    }
+    std::ofstream("count") << count;
+    const rlimit room{RLIM_INFINITY, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_FSIZE, &room);
+    journal.set("count", count);  // there is room again: the same journal goes on
+    ::kill(::getpid(), SIGKILL);
+  });
+  CHECK(test::was_killed(status));
+  int count = 0;
+  std::ifstream("count") >> count;
+  CHECK(count > 100);
+  const Reader reader("run.daybook");
+  CHECK(reader.last() == static_cast<Sequence>(count) + 3);
+  CHECK(std::get<Set>(reader.event(reader.last()).body).value == Value(count));
 }
 
 TEST_CASE("a journal of a newer format is refused, and both numbers are named") {
