@@ -1,6 +1,7 @@
 #include "daybook/journal/store.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -322,6 +323,38 @@ std::uint64_t ReadTransaction::entries(MDB_dbi database) const {
   return stat.ms_entries;
 }
 
+namespace {
+
+// Gives back the memory of mapped pages that a long walk has passed, so that reading a journal from end to end does not
+// make the process as large as the journal. What is looked at again comes back from the page cache.
+class Passed {
+ public:
+  void add(std::span<const std::byte> value) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(value.data());
+    lowest_ = std::min(lowest_, begin);
+    highest_ = std::max(highest_, begin + value.size());
+    bytes_ += value.size();
+    if (bytes_ >= at_a_time) give_back();
+  }
+
+ private:
+  static constexpr std::uint64_t at_a_time = std::uint64_t{16} << 20;
+
+  void give_back() {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto first = lowest_ / page * page;
+    // Advice: nothing depends on its being taken.
+    ::madvise(reinterpret_cast<void*>(first), highest_ - first, MADV_DONTNEED);
+    *this = Passed();
+  }
+
+  std::uintptr_t lowest_ = ~std::uintptr_t{0};
+  std::uintptr_t highest_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace
+
 void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const std::byte> first,
           const std::function<bool(std::span<const std::byte>, std::span<const std::byte>)>& visit) {
   MDB_cursor* raw = nullptr;
@@ -329,8 +362,10 @@ void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const 
   const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
   auto key = value_of(first);
   MDB_val value{};
+  Passed passed;
   int code = mdb_cursor_get(raw, &key, &value, first.empty() ? MDB_FIRST : MDB_SET_RANGE);
   for (; code == MDB_SUCCESS; code = mdb_cursor_get(raw, &key, &value, MDB_NEXT)) {
+    passed.add(span_of(value));
     if (!visit(span_of(key), span_of(value))) return;
   }
   if (code != MDB_NOTFOUND) check_lmdb(code, "reading", transaction.path());
