@@ -80,7 +80,7 @@ struct Archived {  // a value read from elsewhere and saved with the run
   Value value;
   Sequence born = 0;  // filled by the journal
 };
-struct SetAttribute {  // stays until removed or the dataset is: a later `set` does not touch it
+struct SetAttribute {  // stays until it is removed itself: a later `set` or `remove` does not touch it
   std::string_view name;
   Value value;
   bool removed = false;
