@@ -8,6 +8,7 @@
 #include "daybook/materializer/hdf5_driver.h"
 #include "daybook/materializer/hdf5_elements.h"
 #include "daybook/materializer/hdf5_types.h"
+#include "daybook/materializer/node_value.h"
 #include "daybook/materializer/object_path.h"
 
 namespace daybook::detail {
@@ -108,14 +109,7 @@ class PlanWriter {
     return true;
   }
 
-  StoredValue stored(const Node& node) const {
-    if (const Value* value = std::get_if<Value>(&node.source)) return to_stored(*value);
-    const DatasetState* state = node.state();
-    if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
-    if (plan_.reader == nullptr)
-      throw InvalidError(fmt::format("{} comes from a journal, but the plan has none", node.path));
-    return replay(*plan_.reader, *state);
-  }
+  StoredValue stored(const Node& node) const { return stored_value(plan_, node); }
 
   void write_dataset(const Node& node, const Storage& storage) {
     const StoredValue value = stored(node);
@@ -151,9 +145,9 @@ class PlanWriter {
   }
 
   static Shape chunk_for(const StoredValue& value, const Storage& storage) {
-    const bool wanted = storage.gzip || storage.shuffle || !storage.chunk.empty();
+    const bool wanted = !storage.filters.empty() || !storage.chunk.empty();
     if (!wanted || value.type.is_variable() || value.shape.empty()) return {};
-    if (value.count() == 0 || stored_bytes(value) < storage.min_bytes) return {};
+    if (value.count() == 0) return {};
     if (storage.chunk.empty()) return choose_chunk(value.shape, value.type.size());
     if (storage.chunk.size() != value.shape.size())
       throw InvalidError(
@@ -168,9 +162,9 @@ class PlanWriter {
     Hdf5Properties made = properties(H5P_DATASET_CREATE, true);
     const std::vector<hsize_t> dims(chunk.begin(), chunk.end());
     check_hdf5(H5Pset_chunk(made.id(), static_cast<int>(dims.size()), dims.data()), "set the chunk shape");
-    if (storage.shuffle) check_hdf5(H5Pset_shuffle(made.id()), "add the shuffle filter");
-    if (storage.gzip)
-      check_hdf5(H5Pset_deflate(made.id(), static_cast<unsigned>(*storage.gzip)), "add the gzip filter");
+    for (const Filter& filter : storage.filters)
+      check_hdf5(H5Pset_filter(made.id(), filter.id, H5Z_FLAG_OPTIONAL, filter.options.size(), filter.options.data()),
+                 "add filter " + filter.name);
     return made;
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +11,6 @@
 #include <iterator>
 
 #include "daybook/materializer/object_path.h"
-#include "daybook/materializer/transform_options.h"
 
 namespace daybook {
 namespace {
@@ -33,7 +33,7 @@ class LayoutFile {
   }
 
   Layout read(const TransformRegistry& registry) const {
-    Layout layout{.name = std::filesystem::path(path_).stem().string(), .text = text_, .transforms = {}};
+    Layout layout{.name = std::filesystem::path(path_).stem().string(), .text = text_, .steps = {}};
     for (const auto& [key, node] : table_) {
       if (key == "name") {
         const auto* name = node.as_string();
@@ -60,13 +60,14 @@ class LayoutFile {
     for (const toml::node& entry : *list) {
       const toml::table* table = entry.as_table();
       if (table == nullptr) fail(entry.source(), "transform must be a list of tables: write [[transform]]");
-      layout.transforms.push_back(read_transform(*table, registry));
+      layout.steps.push_back(read_transform(*table, registry));
     }
   }
 
-  std::pair<std::string, Transform> read_transform(const toml::table& table, const TransformRegistry& registry) const {
+  LayoutStep read_transform(const toml::table& table, const TransformRegistry& registry) const {
     const toml::node* use = table.get("use");
-    if (use == nullptr) fail(table.source(), "a transform without \"use\": name the transform, such as use = \"gzip\"");
+    if (use == nullptr)
+      fail(table.source(), "a transform without \"use\": name the transform, such as use = \"compress\"");
     if (!use->is_string()) fail(use->source(), "use must be a string, the name of a transform");
     const std::string name = use->as_string()->get();
     const std::vector<std::string> known = registry.names();
@@ -77,7 +78,7 @@ class LayoutFile {
     for (const auto& [key, node] : table)
       if (key != "use") options.emplace(key.str(), option(key.str(), node));
     try {
-      return {name, registry.make(name, options)};
+      return {name, options, registry.make(name, options)};
     } catch (const OptionError& e) {
       const toml::node* node = table.get(e.option);
       fail(node != nullptr ? node->source() : table.source(), e.what());
@@ -91,14 +92,17 @@ class LayoutFile {
     if (const auto* value = node.as_integer()) return std::int64_t{value->get()};
     if (const auto* value = node.as_floating_point()) return value->get();
     if (const auto* value = node.as_string()) return value->get();
-    const toml::array* list = node.as_array();
-    if (list == nullptr ||
-        !std::all_of(list->begin(), list->end(), [](const toml::node& item) { return item.is_string(); }))
-      fail(node.source(),
-           fmt::format("option {} must be true, false, a number, a string or a list of strings", quote_name(name)));
-    std::vector<std::string> texts;
-    for (const toml::node& item : *list) texts.push_back(item.as_string()->get());
-    return texts;
+    if (const toml::array* list = node.as_array()) {
+      OptionList items;
+      for (const toml::node& item : *list) items.push_back(option(name, item));
+      return items;
+    }
+    if (const toml::table* table = node.as_table()) {
+      OptionTable items;
+      for (const auto& [key, item] : *table) items.emplace(key.str(), option(name, item));
+      return items;
+    }
+    fail(node.source(), fmt::format("option {} must not be a date or a time: write it as a string", quote_name(name)));
   }
 
   std::string path_, text_;
@@ -107,23 +111,21 @@ class LayoutFile {
 
 }  // namespace
 
-void TransformRegistry::add(std::string name, Make make) {
-  if (!makers_.emplace(name, std::move(make)).second)
-    throw InvalidError(fmt::format("register transform {}: the name is taken", quote_name(name)));
+std::string Layout::digest() const {
+  if (steps.empty() && text.empty()) return {};
+  std::string all = name + '\0' + text;
+  for (const LayoutStep& step : steps) all += '\0' + step.name + '\0' + to_text(OptionValue(step.options));
+  const XXH128_hash_t hash = XXH3_128bits(all.data(), all.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-Transform TransformRegistry::make(std::string_view name, const TransformOptions& options) const {
-  const auto found = makers_.find(name);
-  if (found == makers_.end())
-    throw UnsupportedError(
-        fmt::format("unknown transform {}: there are {}", quote_name(name), fmt::join(names(), ", ")));
-  return found->second(options);
-}
-
-std::vector<std::string> TransformRegistry::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, make] : makers_) names.push_back(name);
-  return names;
+Layout compose(Layout first, Layout then) {
+  if (first.steps.empty() && first.text.empty()) return then;
+  first.name += "+" + then.name;
+  first.text += (first.text.empty() || first.text.ends_with('\n') ? "" : "\n") + then.text;
+  first.steps.insert(first.steps.end(), std::make_move_iterator(then.steps.begin()),
+                     std::make_move_iterator(then.steps.end()));
+  return first;
 }
 
 Layout load_layout(const std::filesystem::path& file, const TransformRegistry& registry) {

@@ -29,7 +29,7 @@ void select_keys(Plan& plan, const MaterializeOptions& options) {
 }
 
 void apply(const Layout& layout, Plan& plan) {
-  for (const auto& [name, transform] : layout.transforms) {
+  for (const auto& [name, options, transform] : layout.steps) {
     const std::string doing = fmt::format("layout {}: transform {}", layout.name, name);
     try {
       transform(plan);

@@ -79,25 +79,77 @@ std::optional<Conflict> find_conflict(Occupants& places, const Node& node) {
   return {};
 }
 
-bool takes_place(const Node& node) {
-  return !std::holds_alternative<Omitted>(node.form) && !std::holds_alternative<Refused>(node.form) &&
-         !std::holds_alternative<AsAttribute>(node.form);
+// Of a conflict that a transform brought about: the layout is wrong, not the run.
+bool is_default(const Node* node) { return node == nullptr || node->fixed || node->origin == default_origin; }
+
+std::string with_origin(const Node& node) { return fmt::format("{} at {} (by {})", who(node), node.path, node.origin); }
+
+// What an attribute, a field or a hard link belongs to, and what that has to be.
+struct Belongs {
+  std::string path;
+  std::string as;  // "its attribute", …
+  bool to_table = false;
+};
+
+std::optional<Belongs> belongs(const Node& node) {
+  if (const auto* attribute = std::get_if<AsAttribute>(&node.form))
+    return Belongs{attribute->object, "an attribute of", false};
+  if (const auto* field = std::get_if<AsField>(&node.form)) return Belongs{field->table, "a field of", true};
+  const auto* link = std::get_if<AsLink>(&node.form);
+  if (link != nullptr && link->kind == AsLink::Kind::hard) return Belongs{link->target, "a hard link to", false};
+  return std::nullopt;
 }
 
-const Value* whole_value(const EventBody& body) {
-  if (const auto* set = std::get_if<Set>(&body)) return &set->value;
-  if (const auto* replace = std::get_if<Replace>(&body)) return &replace->value;
-  if (const auto* archived = std::get_if<Archived>(&body)) return &archived->value;
-  return nullptr;
+// Every object of the file that nodes can belong to, with the groups on the way to them; for missing ones, who would
+// have been there.
+void check_belongings(const Plan& plan) {
+  std::unordered_map<std::string_view, const Node*> objects, absent;
+  for (const Node& node : plan.nodes) {
+    if (!node.is_object()) {
+      absent.try_emplace(node.path, &node);
+      continue;
+    }
+    objects.insert_or_assign(node.path, &node);
+    for (std::string_view up = detail::parent_path(node.path); up != "/"; up = detail::parent_path(up))
+      if (!objects.try_emplace(up, nullptr).second) break;
+  }
+  objects.try_emplace("/", nullptr);
+  for (const Node& node : plan.nodes) {
+    const std::optional<Belongs> to = belongs(node);
+    if (!to) continue;
+    const auto found = objects.find(to->path);
+    const bool table =
+        found != objects.end() && found->second != nullptr && std::holds_alternative<AsTable>(found->second->form);
+    if (found != objects.end() && (table || !to->to_table)) continue;
+    // The run's own data is the reason: the writer keeps the value by itself.
+    const auto missing = absent.find(to->path);
+    if (missing != absent.end() && std::holds_alternative<Refused>(missing->second->form)) continue;
+    throw InvalidError(fmt::format("{} is to be {} {}, but {}", with_origin(node), to->as, to->path,
+                                   found != objects.end() ? "that is no table"
+                                   : missing == absent.end()
+                                       ? std::string("there is no such object in the file")
+                                       : with_origin(*missing->second) + " is not in the file as an object"));
+  }
 }
-
-StoredAs without_elements(const StoredValue& value) { return {value.form, value.type, value.shape}; }
 
 }  // namespace
 
+const DatasetState* Node::state() const {
+  if (const auto* history = std::get_if<History>(&source)) return &history->state;
+  return std::get_if<DatasetState>(&source);
+}
+
+bool Node::is_written() const {
+  return !std::holds_alternative<Omitted>(form) && !std::holds_alternative<Refused>(form);
+}
+
+bool Node::is_object() const {
+  return is_written() && !std::holds_alternative<AsAttribute>(form) && !std::holds_alternative<AsField>(form);
+}
+
 Node* Plan::find(std::string_view path) {
   const auto found =
-      std::find_if(nodes.begin(), nodes.end(), [&](const Node& n) { return n.path == path && takes_place(n); });
+      std::find_if(nodes.begin(), nodes.end(), [&](const Node& n) { return n.path == path && n.is_object(); });
   return found == nodes.end() ? nullptr : &*found;
 }
 
@@ -139,9 +191,12 @@ void settle(Plan& plan) {
   places.emplace("/", Occupant{true, nullptr, nullptr});
   for (const bool fixed : {true, false}) {
     for (Node& node : plan.nodes) {
-      if (node.fixed != fixed || !takes_place(node)) continue;
+      if (node.fixed != fixed || !node.is_object()) continue;
       const auto conflict = find_conflict(places, node);
       if (!conflict) continue;
+      if (!is_default(&node) || !is_default(conflict->rival))
+        throw InvalidError(fmt::format("{}: {}; the other one is {}", with_origin(node), conflict->reason,
+                                       conflict->rival == nullptr ? "the root" : with_origin(*conflict->rival)));
       Refused refused{conflict->reason, nullptr, 0};
       if (conflict->rival != nullptr) {
         refused.instead = std::make_shared<const Node>(node);
@@ -150,20 +205,7 @@ void settle(Plan& plan) {
       node.form = std::move(refused);
     }
   }
-}
-
-StoredAs stored_as(const Plan& plan, const Node& node) {
-  if (const Value* value = std::get_if<Value>(&node.source)) return without_elements(to_stored(*value));
-  const DatasetState* state = node.state();
-  if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
-  if (plan.reader == nullptr)
-    throw InvalidError(fmt::format("{} comes from a journal, but the plan has none", node.path));
-  const Event base = plan.reader->event(state->base);
-  const Value* value = whole_value(base.body);
-  // Only lists change their shape or type by later events.
-  if (value != nullptr && value->form() != Form::list && value->form() != Form::objects)
-    return without_elements(to_stored(*value));
-  return without_elements(replay(*plan.reader, *state));
+  check_belongings(plan);
 }
 
 void move_subtree(Plan& plan, std::string_view from, std::string_view to) {
@@ -176,7 +218,9 @@ void move_subtree(Plan& plan, std::string_view from, std::string_view to) {
   for (Node& node : plan.nodes) {
     move(node.path);
     if (auto* attribute = std::get_if<AsAttribute>(&node.form)) move(attribute->object);
-    if (auto* link = std::get_if<AsLink>(&node.form)) move(link->target);
+    if (auto* field = std::get_if<AsField>(&node.form)) move(field->table);
+    if (auto* link = std::get_if<AsLink>(&node.form); link != nullptr && link->kind != AsLink::Kind::external)
+      move(link->target);
   }
 }
 

@@ -1,13 +1,11 @@
-#include "daybook/materializer/layout.h"
-#include "daybook/materializer/layouts/gzip.h"
-#include "daybook/materializer/layouts/merge_archive.h"
+#include "daybook/materializer/layouts/built_in.h"
 
 namespace daybook {
 
 TransformRegistry built_in_transforms() {
   TransformRegistry registry;
-  registry.add("gzip", make_gzip);
-  registry.add("merge-archive", make_merge_archive);
+  layouts::add_compress(registry);
+  layouts::add_merge_archive(registry);
   return registry;
 }
 

@@ -1,31 +1,25 @@
-#include "daybook/materializer/layouts/merge_archive.h"
+#include "daybook/materializer/layouts/built_in.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
 #include "daybook/materializer/object_path.h"
-#include "daybook/materializer/transform_options.h"
 
-namespace daybook {
+namespace daybook::layouts {
 namespace {
-
-bool in_file(const Node& node) {
-  return !std::holds_alternative<Omitted>(node.form) && !std::holds_alternative<Refused>(node.form);
-}
 
 // Leaves out one of each pair that would come to stand at one place.
 void resolve_conflicts(Plan& plan, const std::string& keep) {
   std::unordered_map<std::string, std::size_t> datasets;  // path below /datasets → node
   constexpr std::string_view datasets_group = "/datasets", archive_group = "/archive";
   for (std::size_t i = 0; i < plan.nodes.size(); ++i)
-    if (in_file(plan.nodes[i]) && plan.nodes[i].path != datasets_group &&
+    if (plan.nodes[i].is_written() && plan.nodes[i].path != datasets_group &&
         detail::is_within(plan.nodes[i].path, datasets_group))
       datasets.emplace(plan.nodes[i].path.substr(datasets_group.size()), i);
   for (Node& archived : plan.nodes) {
-    if (!in_file(archived) || archived.path == archive_group || !detail::is_within(archived.path, archive_group))
+    if (!archived.is_written() || archived.path == archive_group || !detail::is_within(archived.path, archive_group))
       continue;
     const auto found = datasets.find(archived.path.substr(archive_group.size()));
     if (found == datasets.end()) continue;
@@ -41,19 +35,13 @@ void resolve_conflicts(Plan& plan, const std::string& keep) {
   }
 }
 
-}  // namespace
-
-Transform make_merge_archive(const TransformOptions& options) {
-  constexpr std::array<std::string_view, 3> choices = {"datasets", "archive", "error"};
-  OptionReader reader("merge-archive", options);
-  const std::string group_name = reader.text("group", "datasets");
-  const std::string keep = reader.choice("on-conflict", "datasets", choices);
-  reader.done();
+Transform make_merge_archive(const CheckedOptions& options) {
+  const std::string keep = options.text("on-conflict");
   std::string group = "/";
   try {
-    if (group_name != "/") group = detail::object_path("/", group_name);
+    if (options.text("group") != "/") group = detail::object_path("/", options.text("group"));
   } catch (const InvalidError& e) {
-    throw OptionError("group", fmt::format("transform merge-archive: option group: {}", e.what()));
+    options.wrong("group", e.what());
   }
 
   return [group, keep](Plan& plan) {
@@ -78,4 +66,20 @@ Transform make_merge_archive(const TransformOptions& options) {
   };
 }
 
-}  // namespace daybook
+}  // namespace
+
+void add_merge_archive(TransformRegistry& registry) {
+  registry.add(
+      {.name = "merge-archive",
+       .summary = "One group holds what ARTIQ puts into /datasets and /archive.",
+       .options = {{.name = "group", .help = "where to; \"/\" is the root", .otherwise = std::string("datasets")},
+                   {.name = "on-conflict",
+                    .type = OptionType::choice,
+                    .help = "which one is kept where a key is both a dataset of the run and an archived value",
+                    .otherwise = std::string("datasets"),
+                    .choices = {"datasets", "archive", "error"}}},
+       .omits = true},
+      make_merge_archive);
+}
+
+}  // namespace daybook::layouts

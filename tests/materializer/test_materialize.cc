@@ -55,7 +55,7 @@ bool has(const Hdf5File& file, const std::string& path) {
 Layout layout(const char* name, TransformOptions options = {}) {
   Layout made;
   made.name = "test";
-  made.transforms.emplace_back(name, built_in_transforms().make(name, options));
+  made.steps.push_back({name, options, built_in_transforms().make(name, options)});
   return made;
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("layouts change the file and not the values") {
   record(folder / "run.daybook");
   const Reader reader(folder / "run.daybook");
   MaterializeOptions options;
-  options.layout = layout("gzip", {{"min-bytes", std::int64_t{0}}});
+  options.layout = layout("compress", {{"min-bytes", std::int64_t{0}}});
   CHECK(materialize(reader, folder / "gzip.h5", options).datasets == 6);
   CHECK(materialize(reader, folder / "plain.h5").bytes > fs::file_size(folder / "gzip.h5"));
   CHECK(compare(reader, folder / "gzip.h5", options).empty());
@@ -156,7 +156,7 @@ TEST_CASE("whatever goes wrong, the old file stays and no litter") {
   CHECK_THROWS_AS(materialize(reader, folder / "x.h5", options), OwnError);
   options = {};
   options.layout.name = "mine";
-  options.layout.transforms = {{"broken", [](Plan&) { throw std::out_of_range("oops"); }}};
+  options.layout.steps = {{"broken", {}, [](Plan&) { throw std::out_of_range("oops"); }}};
   CHECK_THROWS_WITH(materialize(reader, folder / "x.h5", options), "layout mine: transform broken failed: oops");
   CHECK_THROWS_AS(materialize(reader, folder / "x.h5", options), InvalidError);
   options = {};

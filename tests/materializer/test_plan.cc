@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/node_value.h"
 #include "daybook/materializer/object_path.h"
 #include "daybook/materializer/plan.h"
 
@@ -97,8 +98,8 @@ TEST_CASE("settling says who is in the way") {
 
 TEST_CASE("a subtree moves with what points into it") {
   Plan plan;
-  plan.nodes = {dataset("a"), dataset("/datasetsx"), fixed("/datasets", AsGroup{}), fixed("/l", AsLink{"/datasets/a"}),
-                fixed("/t", AsAttribute{"/datasets/a", "t"})};
+  plan.nodes = {dataset("a"), dataset("/datasetsx"), fixed("/datasets", AsGroup{}),
+                fixed("/l", AsLink{.target = "/datasets/a", .file = {}}), fixed("/t", AsAttribute{"/datasets/a", "t"})};
   move_subtree(plan, "/datasets", "/run/all");
   CHECK(plan.nodes[0].path == "/run/all/a");
   CHECK(plan.nodes[1].path == "/datasetsx");
@@ -123,14 +124,15 @@ TEST_CASE("globs match keys, also across slashes") {
 TEST_CASE("a plan can be printed") {
   Plan plan;
   plan.as_of = 7;
-  plan.nodes = {dataset("line\nend"),
-                fixed("/rid", AsDataset{{.gzip = 6, .shuffle = true, .chunk = {2, 3}, .min_bytes = 10}})};
+  plan.nodes = {
+      dataset("line\nend"),
+      fixed("/rid", AsDataset{{.filters = {{2, "shuffle", {}}, {1, "gzip", {6}}}, .chunk = {2, 3}, .fill_value = {}}})};
   plan.nodes[0].attributes = {{"unit", Value("V")}};
   const std::string text = to_text(plan);
   CHECK(text.find("plan as of event 7\n") == 0);
   CHECK(text.find("/datasets/line\\x0aend  dataset <- dataset \"line\\x0aend\" as of event 0  @\"unit\"") !=
         std::string::npos);
-  CHECK(text.find("/rid  dataset chunks (2, 3) shuffle gzip 6 from 10 bytes <- ") != std::string::npos);
+  CHECK(text.find("/rid  dataset chunks (2, 3) shuffle gzip 6 <- ") != std::string::npos);
   CHECK(std::count(text.begin(), text.end(), '\n') == 3);
 }
 

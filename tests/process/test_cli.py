@@ -199,7 +199,7 @@ def test_choice(daybook, demo, tmp_path):
 
 def test_layouts(daybook, demo, tmp_path):
     layout, file = tmp_path / "layout.toml", tmp_path / "x.h5"
-    layout.write_text('name = "small"\n[[transform]]\nuse = "gzip"\nlevel = 9\nmin-bytes = 100\n')
+    layout.write_text('name = "small"\n[[transform]]\nuse = "compress"\nlevel = 9\nmin-bytes = 100\n')
     daybook.replay(demo, file, "--layout", layout)
     daybook("verify", demo, file, "--layout", layout)
     experiment().write(tmp_path / "model.h5")
@@ -213,8 +213,8 @@ def test_layouts(daybook, demo, tmp_path):
     daybook.replay(demo, file, "--layout", layout)
     with h5py.File(file, "r") as f:
         assert "archive" not in f and f["datasets/master.offset"][()] == 2.5 and len(f["datasets/counts"]) == 21
-    for bad, line in {'[[transform]]\nuse = "gzpi"\n': 2, "[[transform]]\nuse = \"gzip\"\nlevel = 12\n": None,
-                      "[[transform]\n": 1, '[[transform]]\nuse = "gzip"\nlevl = 1\n': None}.items():
+    for bad, line in {'[[transform]]\nuse = "comprss"\n': 2, "[[transform]]\nuse = \"compress\"\nlevel = 12\n": None,
+                      "[[transform]\n": 1, '[[transform]]\nuse = "compress"\nlevl = 1\n': None}.items():
         layout.write_text(bad)
         complaint(daybook.replay(demo, tmp_path / "no.h5", "--layout", layout, expect=1), f"layout.toml:{line or ''}")
     complaint(daybook.replay(demo, tmp_path / "no.h5", "--layout", tmp_path / "none.toml", expect=1), "none.toml")

@@ -115,7 +115,7 @@ def test_replay(size, daybook, tmp_path):
         assert digest(old) == before
         assert sorted(p.name for p in disk.place.iterdir()) == ["results.h5"], "litter"
         layout = tmp_path / "gzip.toml"
-        layout.write_text('[[transform]]\nuse = "gzip"\n')
+        layout.write_text('[[transform]]\nuse = "compress"\n')
         if size < 3000:
             one_clear_line(daybook.replay(run, old, "--layout", layout, expect=1, **disk.options()), "results.h5")
             assert digest(old) == before

@@ -1,0 +1,52 @@
+#include "daybook/materializer/node_value.h"
+
+#include <fmt/format.h>
+
+#include "daybook/journal/error.h"
+#include "daybook/materializer/replay.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::uint64_t variable_element = 16;  // what HDF5 keeps in place of one: a length and an address
+
+StoredAs without_elements(const StoredValue& value) { return {value.form, value.type, value.shape}; }
+
+const Value* whole_value(const EventBody& body) {
+  if (const auto* set = std::get_if<Set>(&body)) return &set->value;
+  if (const auto* replace = std::get_if<Replace>(&body)) return &replace->value;
+  if (const auto* archived = std::get_if<Archived>(&body)) return &archived->value;
+  return nullptr;
+}
+
+const Reader& reader_of(const Plan& plan, const Node& node) {
+  if (plan.reader == nullptr)
+    throw InvalidError(fmt::format("{} comes from a journal, but the plan has none", node.path));
+  return *plan.reader;
+}
+
+}  // namespace
+
+std::uint64_t StoredAs::bytes() const { return count() * (type.is_variable() ? variable_element : type.size()); }
+
+StoredAs stored_as(const Plan& plan, const Node& node) {
+  if (const Value* value = std::get_if<Value>(&node.source)) return without_elements(to_stored(*value));
+  const DatasetState* state = std::get_if<DatasetState>(&node.source);
+  if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
+  const Reader& reader = reader_of(plan, node);
+  const Event base = reader.event(state->base);
+  const Value* value = whole_value(base.body);
+  // Only lists change their shape or type by later events.
+  if (value != nullptr && value->form() != Form::list && value->form() != Form::objects)
+    return without_elements(to_stored(*value));
+  return without_elements(replay(reader, *state));
+}
+
+StoredValue stored_value(const Plan& plan, const Node& node) {
+  if (const Value* value = std::get_if<Value>(&node.source)) return to_stored(*value);
+  const DatasetState* state = std::get_if<DatasetState>(&node.source);
+  if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
+  return replay(reader_of(plan, node), *state);
+}
+
+}  // namespace daybook
