@@ -135,6 +135,7 @@ void Encoder::build(const Event& event, std::span<const Sequence> parts) {
           to.setLayout(text(body.layout));
           to.setDigest(text(body.digest));
           to.setUpTo(body.up_to);
+          to.setText(text(body.text));
         } else if constexpr (std::is_same_v<Body, RunEnded>) {
           root.setRunEnded(text(body.how));
         } else if constexpr (std::is_same_v<Body, Part>) {

@@ -125,10 +125,11 @@ struct Event {
     }
     checkpoint @29 :Text;              # its name
     materialized :group {
-      file @30 :Text;
-      layout @31 :Text;
-      digest @32 :Text;
+      file @30 :Text;                  # absolute
+      layout @31 :Text;                # its name
+      digest @32 :Text;                # of the layout; empty for the default one
       upTo @33 :UInt64;
+      text @36 :Text;                  # the layout itself, as a layout file says it
     }
     runEnded @34 :Text;                # how: "ok", or what went wrong
     part @35 :Void;                    # a piece of a payload that is too long for one record
