@@ -140,7 +140,8 @@ void check_belongings(const Plan& plan) {
     const auto missing = absent.find(to->path);
     if (missing != absent.end() && std::holds_alternative<Refused>(missing->second->form)) continue;
     throw InvalidError(fmt::format("{} is to be {} {}, but {}", with_origin(node), to->as, to->path,
-                                   found != objects.end() ? "that is no table"
+                                   found != objects.end() && found->second == nullptr ? "that is a group"
+                                   : found != objects.end() ? with_origin(*found->second) + " is no table"
                                    : missing == absent.end()
                                        ? std::string("there is no such object in the file")
                                        : with_origin(*missing->second) + " is not in the file as an object"));

@@ -47,12 +47,14 @@ class Splitting {
       wishes_.push_back({i, std::move(path)});
       wishing.insert(i);
     }
-    // Groups that are there without a split stay groups; so nobody who keeps his place finds it under a dataset now.
-    for (const Node& node : plan.nodes)
-      if (node.is_object()) places_.take_way_to(node.path);
-    for (std::size_t i = 0; i < plan.nodes.size(); ++i)
-      if (plan.nodes[i].is_object() && wishing.count(i) == 0)
-        places_.take(plan.nodes[i].path, i, std::holds_alternative<AsGroup>(plan.nodes[i].form));
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+      const Node& node = plan.nodes[i];
+      if (!node.is_object() || wishing.count(i) != 0) continue;
+      places_.take_way_to(node.path);
+      places_.take(node.path, i, std::holds_alternative<AsGroup>(node.form));
+    }
+    // Groups that are there without a split stay groups: nobody who keeps his place finds it below a dataset now.
+    for (const Wish& wish : wishes_) places_.take_way_to(plan.nodes[wish.node].path);
   }
 
   void run() {

@@ -43,6 +43,13 @@ class Linking {
     Places places = objects.places();
     std::vector<Node> made;
     for (const Wanted& wanted : links_) from_table(objects, wanted, made);
+    // The same link made by an earlier use of the transform is enough.
+    const auto is_there = [&](const Node& node) {
+      const std::optional<std::size_t> index = objects.places().find(node.path);
+      const auto* link = index ? std::get_if<AsLink>(&plan.nodes[*index].form) : nullptr;
+      const auto& form = std::get<AsLink>(node.form);
+      return link != nullptr && link->target == form.target && link->kind == form.kind && link->file == form.file;
+    };
     const Groups groups(plan);
     for (const Node& node : plan.nodes) {
       if (!node.is_object() || (!pattern_ && !old_names_) || !selection_.matches(plan, node)) continue;
@@ -51,6 +58,7 @@ class Linking {
           made.push_back(link(checked_result(node, groups.of(node.path), *name), node.path));
       if (old_names_) from_old_name(places, node, made);
     }
+    std::erase_if(made, is_there);
     plan.nodes.insert(plan.nodes.end(), std::make_move_iterator(made.begin()), std::make_move_iterator(made.end()));
   }
 

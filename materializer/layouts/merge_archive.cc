@@ -56,6 +56,11 @@ class Conflicts {
       for (const std::size_t rival : rivals(archived, *place))
         if (archived.is_written()) leave_one_out(plan_.nodes[rival], archived);
     }
+    // A table that is left out takes its fields along.
+    for (Node& node : plan_.nodes)
+      if (const auto* field = std::get_if<AsField>(&node.form))
+        if (const auto lost = lost_tables_.find(field->table); lost != lost_tables_.end())
+          leave_out(node, lost->second);
   }
 
  private:
@@ -84,15 +89,22 @@ class Conflicts {
                       dataset.path, archived.path));
     const bool keeps_archive = keep_ == "archive";
     Node& loser = keeps_archive ? dataset : archived;
-    loser.form =
-        Omitted{fmt::format("on-conflict = \"{}\": {} is kept", keep_, keeps_archive ? archived.path : dataset.path)};
-    loser.origin = "merge-archive";
+    const std::string reason =
+        fmt::format("on-conflict = \"{}\": {} is kept", keep_, keeps_archive ? archived.path : dataset.path);
+    if (std::holds_alternative<AsTable>(loser.form)) lost_tables_.emplace(loser.path, reason);
+    leave_out(loser, reason);
+  }
+
+  static void leave_out(Node& node, const std::string& reason) {
+    node.form = Omitted{reason};
+    node.origin = "merge-archive";
   }
 
   Plan& plan_;
   const std::string& keep_;
   std::unordered_map<std::string, std::size_t> datasets_;            // what stands at a place below /datasets …
   std::unordered_map<std::string, std::vector<std::size_t>> below_;  // … and the objects below one
+  std::unordered_map<std::string, std::string> lost_tables_;         // and why
 };
 
 // Of two groups or tables at one place the first is there for both.
