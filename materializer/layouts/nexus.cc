@@ -73,7 +73,9 @@ class Nexus {
                                                             {"signal", Value(signal_name).owned()}};
     std::vector<std::string> more;
     for (const std::string& key : more_)
-      if (const auto field = find(plan, objects, key, {}, fields)) more.push_back(fields[*field].name);
+      if (const auto field = find(plan, objects, key, {}, fields);
+          field && fields[*field].shape == fields[*signal].shape)
+        more.push_back(fields[*field].name);
     if (!more.empty()) described.emplace_back("auxiliary_signals", strings(more));
     describe_axes(plan, objects, rank, fields, described);
     if (errors_) find(plan, objects, *errors_, signal_name + "_errors", fields);

@@ -59,7 +59,7 @@ Transform make_move(const CheckedOptions& options) {
         if (!found) continue;
         group = *found == "/" ? *found : checked_result(node, "/", *found);
       }
-      if (!by_name && detail::is_within(node.path, group)) continue;  // is there already
+      if (!by_name && group != "/" && detail::is_within(node.path, group)) continue;  // is there already
       const std::string_view name = by_name ? detail::last_name(node.path) : groups.name(node.path);
       moves.move(i, (group == "/" ? "" : group) + "/" + std::string(name));
     }
