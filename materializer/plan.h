@@ -151,8 +151,9 @@ Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_
 
 // Makes the plan one that can be written: of nodes that cannot stand beside each other (the same path, or below a
 // dataset) because of the run's own keys the first stays and the others become Refused; `fixed` nodes come before all
-// others. InvalidError, with both origins, if a transform brought the conflict about, or if an attribute, a field or a
-// hard link belongs to something that is not in the file.
+// others. InvalidError, with both origins, if a transform brought the conflict about, if two attributes of one object or
+// fields of one table have the same name, or if an attribute, a field or a hard link belongs to something that is not in
+// the file.
 void settle(Plan& plan);
 
 // Moves everything at or below `from` to `to`, also what links and attributes point at.
