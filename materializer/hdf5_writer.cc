@@ -5,6 +5,7 @@
 #include <exception>
 #include <unordered_set>
 
+#include "daybook/materializer/hdf5_dataset.h"
 #include "daybook/materializer/hdf5_driver.h"
 #include "daybook/materializer/hdf5_elements.h"
 #include "daybook/materializer/hdf5_types.h"
@@ -15,13 +16,6 @@ namespace daybook::detail {
 namespace {
 
 constexpr std::uint64_t large_attribute = 60000;  // HDF5 has room for some 64 KiB in an object's header
-
-Hdf5Properties properties(hid_t cls, bool times) {
-  Hdf5Properties made(H5Pcreate(cls), "make object properties");
-  // Times would make two files of one journal differ.
-  if (times) check_hdf5(H5Pset_obj_track_times(made.id(), false), "switch object times off");
-  return made;
-}
 
 Refusal refusal(const Node& node, std::string reason) {
   if (const DatasetState* state = node.state()) return {state->group, state->key, std::move(reason)};
@@ -115,57 +109,11 @@ class PlanWriter {
     const StoredValue value = stored(node);
     const hid_t parent = group(parent_path(node.path));
     const std::string name = name_of(node);
-    const Shape chunk = chunk_for(value, storage);
-    Hdf5Properties filtered;
-    if (!chunk.empty()) filtered = filter_properties(storage, chunk);
-    const hid_t creation = chunk.empty() ? contiguous_.id() : filtered.id();
-    const hid_t type = types_.get(value.type);
-    Hdf5Dataset dataset = create_dataset(parent, name, type, value, link_properties(node), creation, node.path);
-    try {
-      const std::uint64_t total = value.count();
-      std::function<void(std::uint64_t)> progress;
-      if (progress_) progress = [&](std::uint64_t done) { tell(node, done, total); };
-      write_elements(dataset.id(), type, value, chunk, progress);
-    } catch (...) {
-      dataset = {};
-      H5Ldelete(parent, name.c_str(), H5P_DEFAULT);  // no half a dataset
-      throw;
-    }
+    DatasetWriter::Progress progress;
+    if (progress_) progress = [&, total = value.count()](std::uint64_t done) { tell(node, done, total); };
+    Hdf5Dataset dataset = datasets_.write({parent, name, link_properties(node), node.path}, value, storage, progress);
     write_attributes(node, dataset.id());
     dataset.close("close " + node.path);
-  }
-
-  Hdf5Dataset create_dataset(hid_t parent, const std::string& name, hid_t type, const StoredValue& value, hid_t link,
-                             hid_t creation, const std::string& path) const {
-    Hdf5Space simple;
-    if (value.form == Form::null || !value.shape.empty()) simple = make_space(value);
-    const hid_t space = simple ? simple.id() : scalar_.id();
-    const hid_t id = H5Dcreate2(parent, name.c_str(), type, space, link, creation, H5P_DEFAULT);
-    return Hdf5Dataset(id, id < 0 ? "create " + path : std::string());
-  }
-
-  static Shape chunk_for(const StoredValue& value, const Storage& storage) {
-    const bool wanted = !storage.filters.empty() || !storage.chunk.empty();
-    if (!wanted || value.type.is_variable() || value.shape.empty()) return {};
-    if (value.count() == 0) return {};
-    if (storage.chunk.empty()) return choose_chunk(value.shape, value.type.size());
-    if (storage.chunk.size() != value.shape.size())
-      throw InvalidError(
-          fmt::format("chunks of {} dimensions for an array of {}", storage.chunk.size(), value.shape.size()));
-    Shape chunk = storage.chunk;
-    for (std::size_t i = 0; i < chunk.size(); ++i)
-      chunk[i] = std::min(std::max<std::uint64_t>(chunk[i], 1), value.shape[i]);
-    return chunk;
-  }
-
-  static Hdf5Properties filter_properties(const Storage& storage, const Shape& chunk) {
-    Hdf5Properties made = properties(H5P_DATASET_CREATE, true);
-    const std::vector<hsize_t> dims(chunk.begin(), chunk.end());
-    check_hdf5(H5Pset_chunk(made.id(), static_cast<int>(dims.size()), dims.data()), "set the chunk shape");
-    for (const Filter& filter : storage.filters)
-      check_hdf5(H5Pset_filter(made.id(), filter.id, H5Z_FLAG_OPTIONAL, filter.options.size(), filter.options.data()),
-                 "add filter " + filter.name);
-    return made;
   }
 
   void write_custom(const Node& node, const Custom& custom) {
@@ -258,10 +206,9 @@ class PlanWriter {
   hid_t file_;
   const NodeProgress& progress_;
   Hdf5Types types_;
-  Hdf5Properties contiguous_ = properties(H5P_DATASET_CREATE, true);
-  Hdf5Properties group_ = properties(H5P_GROUP_CREATE, true);
-  Hdf5Properties utf8_link_ = properties(H5P_LINK_CREATE, false);
-  Hdf5Space scalar_{H5Screate(H5S_SCALAR), "make a scalar dataspace"};
+  DatasetWriter datasets_{types_};
+  Hdf5Properties group_ = object_properties(H5P_GROUP_CREATE);
+  Hdf5Properties utf8_link_ = object_properties(H5P_LINK_CREATE);
   std::unordered_set<std::string> groups_;  // that exist: asking HDF5 for each object would cost more than writing it
   Hdf5Group current_;
   std::string current_path_;
