@@ -34,6 +34,7 @@ struct MaterializeReport {
   std::uint64_t datasets = 0;    // objects written for datasets and archived values
   std::uint64_t bytes = 0;       // size of the file
   std::vector<Refusal> refused;  // everything else was written
+  std::vector<Refusal> notes;    // in the file, but not as the layout says
 };
 
 // The plan that materialize() would execute: the default one, without what `only` and `exclude` keep out, edited by the
