@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/file_properties.h"
 #include "daybook/materializer/object_path.h"
 
 namespace daybook {
@@ -225,6 +226,7 @@ Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_
 }
 
 void settle(Plan& plan) {
+  detail::check_file_properties(plan.file);
   Occupants places;
   places.reserve(plan.nodes.size() + 1);
   places.emplace("/", Occupant{true, nullptr, nullptr});

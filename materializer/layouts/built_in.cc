@@ -5,6 +5,7 @@ namespace daybook {
 TransformRegistry built_in_transforms() {
   TransformRegistry registry;
   layouts::add_attributes(registry);
+  layouts::add_cast(registry);
   layouts::add_chunk(registry);
   layouts::add_compact(registry);
   layouts::add_compress(registry);
@@ -14,6 +15,7 @@ TransformRegistry built_in_transforms() {
   layouts::add_file_format(registry);
   layouts::add_fill_value(registry);
   layouts::add_groups_from_keys(registry);
+  layouts::add_history(registry);
   layouts::add_links(registry);
   layouts::add_merge_archive(registry);
   layouts::add_move(registry);

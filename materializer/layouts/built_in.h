@@ -6,6 +6,7 @@
 namespace daybook::layouts {
 
 void add_attributes(TransformRegistry& registry);
+void add_cast(TransformRegistry& registry);
 void add_chunk(TransformRegistry& registry);
 void add_compact(TransformRegistry& registry);
 void add_compress(TransformRegistry& registry);
@@ -15,6 +16,7 @@ void add_extendible(TransformRegistry& registry);
 void add_file_format(TransformRegistry& registry);
 void add_fill_value(TransformRegistry& registry);
 void add_groups_from_keys(TransformRegistry& registry);
+void add_history(TransformRegistry& registry);
 void add_links(TransformRegistry& registry);
 void add_merge_archive(TransformRegistry& registry);
 void add_move(TransformRegistry& registry);
