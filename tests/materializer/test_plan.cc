@@ -96,6 +96,39 @@ TEST_CASE("settling says who is in the way") {
   CHECK(std::get<Refused>(plan.nodes[2].form).reason == "no place at /datasets/a: taken by dataset \"a\"");
 }
 
+TEST_CASE("keys that are in each other's way stay the run's own fault wherever a transform puts them") {
+  Plan plan;
+  plan.nodes = {dataset("a"), dataset("a/b"), dataset("c")};
+  move_subtree(plan, "/datasets", "/all");
+  for (Node& node : plan.nodes) node.origin = "move";
+  settle(plan);
+  CHECK(std::holds_alternative<Refused>(plan.nodes[1].form));
+  plan.nodes[2].path = "/all/a";
+  CHECK_THROWS_WITH(settle(plan), Catch::Contains("dataset \"c\" at /all/a (by move)") &&
+                                      Catch::Contains("dataset \"a\" at /all/a (by move)"));
+}
+
+TEST_CASE("two attributes or fields of one name are a conflict that names both") {
+  const auto conflict = [](NodeForm owner, const NodeForm& part, bool metadata) {
+    Plan plan;
+    plan.nodes = {fixed("/x", std::move(owner)), dataset("a"), dataset("b")};
+    if (metadata) plan.nodes[0].attributes = {{"n", Value(1)}};
+    for (const std::size_t i : {1, 2}) {
+      plan.nodes[i].form = part;
+      plan.nodes[i].origin = "some-transform";
+    }
+    if (metadata) plan.nodes.pop_back();
+    settle(plan);
+  };
+  CHECK_THROWS_WITH(
+      conflict(AsDataset{}, AsAttribute{"/x", "n"}, false),
+      "dataset \"b\" at /datasets/b (by some-transform) is to be the attribute \"n\" of /x, but there is one "
+      "already: dataset \"a\" at /datasets/a (by some-transform)");
+  CHECK_THROWS_WITH(conflict(AsDataset{}, AsAttribute{"/x", "n"}, true), Catch::Contains("the file's own /x at /x"));
+  CHECK_THROWS_WITH(conflict(AsTable{}, AsField{"/x", "n"}, false), Catch::Contains("the field \"n\" of /x"));
+  CHECK_THROWS_WITH(conflict(AsGroup{}, AsField{"/x", "n"}, false), Catch::Contains("is no table"));
+}
+
 TEST_CASE("a subtree moves with what points into it") {
   Plan plan;
   plan.nodes = {dataset("a"), dataset("/datasetsx"), fixed("/datasets", AsGroup{}),
