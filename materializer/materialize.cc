@@ -29,10 +29,10 @@ void select_keys(Plan& plan, const MaterializeOptions& options) {
 }
 
 void apply(const Layout& layout, Plan& plan) {
-  for (const auto& [name, options, transform] : layout.steps) {
-    const std::string doing = fmt::format("layout {}: transform {}", layout.name, name);
+  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
+    const std::string doing = fmt::format("layout {}: {}", layout.name, describe_step(layout, i));
     try {
-      transform(plan);
+      layout.steps[i].transform(plan);
     } catch (Error& e) {
       if (dynamic_cast<const CorruptError*>(&e) == nullptr && dynamic_cast<const StorageError*>(&e) == nullptr)
         throw InvalidError(fmt::format("{}: {}", doing, e.what()));
