@@ -181,7 +181,8 @@ EventBody read_body(wire::Event::Reader from, Payload& payload) {
       return Checkpoint{view(from.getCheckpoint())};
     case wire::Event::MATERIALIZED: {
       const auto made = from.getMaterialized();
-      return Materialized{view(made.getFile()), view(made.getLayout()), view(made.getDigest()), made.getUpTo()};
+      return Materialized{view(from.getKey()), view(made.getLayout()), view(made.getDigest()), made.getUpTo(),
+                          view(made.getText())};
     }
     case wire::Event::RUN_ENDED:
       return RunEnded{view(from.getRunEnded())};

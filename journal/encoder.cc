@@ -131,10 +131,11 @@ void Encoder::build(const Event& event, std::span<const Sequence> parts) {
           root.setCheckpoint(text(body.name));
         } else if constexpr (std::is_same_v<Body, Materialized>) {
           auto to = root.initMaterialized();
-          to.setFile(text(body.file));
+          root.setKey(text(body.file));
           to.setLayout(text(body.layout));
           to.setDigest(text(body.digest));
           to.setUpTo(body.up_to);
+          to.setText(text(body.text));
         } else if constexpr (std::is_same_v<Body, RunEnded>) {
           root.setRunEnded(text(body.how));
         } else if constexpr (std::is_same_v<Body, Part>) {

@@ -89,8 +89,10 @@ struct Checkpoint {
   std::string_view name;
 };
 struct Materialized {
-  std::string_view file, layout, digest;
+  std::string_view file;            // absolute
+  std::string_view layout, digest;  // its name; empty digest for the default layout
   Sequence up_to = 0;
+  std::string_view text;  // the layout itself
 };
 struct RunEnded {
   std::string_view how;  // "ok", or what went wrong

@@ -217,10 +217,18 @@ Sequence Reader::resolve(const At& at) const {
       (time <= moment->time ? before : after) = middle;
     }
     if (before == 0) throw InvalidError(run + " had not begun at that time");
-    return before;
+    return before < last() ? before : last_of_run();
   }
-  return last();
+  return last_of_run();
 }
+
+Sequence Reader::last_of_run() const {
+  Sequence sequence = last();
+  while (sequence > 1 && std::holds_alternative<Materialized>(event(sequence).body)) --sequence;
+  return sequence;
+}
+
+bool Reader::is_complete(Sequence as_of) const { return status().phase == Phase::finished && as_of >= last_of_run(); }
 
 std::vector<std::pair<std::string, Sequence>> Reader::checkpoints() const {
   std::vector<std::pair<std::string, Sequence>> found;

@@ -75,8 +75,13 @@ class Reader {
   [[nodiscard]] ReaderStatus status() const;
   [[nodiscard]] bool unrecovered() const;
   [[nodiscard]] Sequence last() const;
+  // The newest event that says something of the run: last() without the `materialized` events at the end.
+  [[nodiscard]] Sequence last_of_run() const;
+  // The run has ended, and as of this event all of it is there.
+  [[nodiscard]] bool is_complete(Sequence as_of) const;
   void refresh();
 
+  // Now and a time after the end give last_of_run(), so that making a file of a run does not change its next one.
   // InvalidError: beyond last(), no such checkpoint, a time before the run.
   [[nodiscard]] Sequence resolve(const At& at) const;
   [[nodiscard]] std::vector<std::pair<std::string, Sequence>> checkpoints() const;  // in order of sequence

@@ -95,9 +95,16 @@ std::vector<std::string> compare(const Reader& reader, const fs::path& file, con
     differences.push_back(
         fmt::format("the file was written from another journal: its daybook_journal is {}, this journal is {}",
                     quote_name(*journal), uuid));
-  if (const auto layout = find_text(found.id(), "daybook_layout"); layout && *layout != options.layout.name)
+  const auto layout = find_text(found.id(), "daybook_layout");
+  const auto digest = find_text(found.id(), "daybook_layout_digest");
+  if (layout && *layout != options.layout.name) {
     differences.push_back(fmt::format("the file was written with layout {}, it is compared with layout {}",
                                       quote_name(*layout), quote_name(options.layout.name)));
+  } else if (digest && *digest != options.layout.digest()) {
+    differences.push_back(fmt::format("the file was written with another layout {}: its text was {}",
+                                      quote_name(options.layout.name),
+                                      quote_name(find_text(found.id(), "daybook_layout_text").value_or(""))));
+  }
 
   MaterializeOptions expected_options = options;
   if (std::holds_alternative<Now>(options.at)) {
@@ -110,7 +117,10 @@ std::vector<std::string> compare(const Reader& reader, const fs::path& file, con
     }
   }
   const ScratchFolder scratch;
-  static_cast<void>(materialize(reader, scratch.file(), expected_options));  // what it refuses is in no file
+  // What it refuses is in no file.
+  if (const auto report = materialize(reader, scratch.file(), expected_options); report.no_file)
+    throw InvalidError(fmt::format("compare {}: layout {} writes no file: {}", file.string(),
+                                   quote_name(options.layout.name), *report.no_file));
   const Hdf5File expected = open_file(scratch.file());
   std::vector<std::string> objects = compare_hdf5(expected.id(), found.id());
   differences.insert(differences.end(), std::make_move_iterator(objects.begin()),

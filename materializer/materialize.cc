@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/materialized.h"
 #include "daybook/materializer/hdf5_writer.h"
 #include "daybook/materializer/output_file.h"
 
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds progress_interval{20};
 constexpr std::uint64_t node_cost = 256;  // what an object costs beside its elements, as bytes of progress
-
-bool is_complete(const Reader& reader, Sequence as_of) {
-  return reader.status().phase == Phase::finished && as_of == reader.last();
-}
 
 void select_keys(Plan& plan, const MaterializeOptions& options) {
   if (options.only.empty() && options.exclude.empty()) return;
@@ -42,6 +39,31 @@ void apply(const Layout& layout, Plan& plan) {
       throw InvalidError(fmt::format("{} failed: {}", doing, e.what()));
     }
   }
+}
+
+Plan plan_before_layout(const Reader& reader, const MaterializeOptions& options, const Layout& layout) {
+  Plan plan = default_plan(reader, reader.resolve(options.at), layout.name);
+  if (const std::string digest = layout.digest(); !digest.empty()) {
+    auto& attributes = plan.nodes.front().attributes;
+    attributes.emplace_back("daybook_layout_digest", Value(digest).owned());
+    attributes.emplace_back("daybook_layout_text", Value(layout.text).owned());
+  }
+  select_keys(plan, options);
+  return plan;
+}
+
+// make_plan(), or the default one if that is what the caller wants of a layout that fails.
+Plan plan_or_default(const Reader& reader, const MaterializeOptions& options, std::optional<std::string>& failure) {
+  try {
+    return make_plan(reader, options);
+  } catch (const InvalidError& e) {
+    if (options.on_layout_failure == MaterializeOptions::OnLayoutFailure::fail || options.layout.steps.empty()) throw;
+    failure = e.what();
+  }
+  Plan plan = plan_before_layout(reader, options, Layout());
+  plan.nodes.front().attributes.emplace_back("daybook_layout_failure", Value(*failure).owned());
+  settle(plan);
+  return plan;
 }
 
 // About how many bytes a node will take; what one knows without replaying it.
@@ -90,8 +112,7 @@ class ProgressMeter {
 }  // namespace
 
 Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
-  Plan plan = default_plan(reader, reader.resolve(options.at), options.layout.name);
-  select_keys(plan, options);
+  Plan plan = plan_before_layout(reader, options, options.layout);
   apply(options.layout, plan);
   settle(plan);
   return plan;
@@ -99,7 +120,12 @@ Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
 
 MaterializeReport materialize(const Reader& reader, const std::filesystem::path& file,
                               const MaterializeOptions& options) {
-  const Plan plan = make_plan(reader, options);
+  MaterializeReport report;
+  const Plan plan = plan_or_default(reader, options, report.layout_failure);
+  report.up_to = plan.as_of;
+  report.complete = reader.is_complete(plan.as_of);
+  report.no_file = plan.file.no_file;
+  if (report.no_file) return report;
   detail::OutputFile output(file);
   detail::NodeProgress progress;
   std::optional<ProgressMeter> meter;
@@ -109,14 +135,30 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
   }
   detail::Written written = detail::write_hdf5(plan, output.descriptor(), output.path(), output.target(), progress);
   if (meter) meter->finish();
-  const std::uint64_t bytes = output.size();
+  report.bytes = output.size();
   output.commit();
-  return {.file = file,
-          .up_to = plan.as_of,
-          .complete = is_complete(reader, plan.as_of),
-          .datasets = written.datasets,
-          .bytes = bytes,
-          .refused = std::move(written.refused)};
+  report.file = file;
+  report.datasets = written.datasets;
+  report.refused = std::move(written.refused);
+  return report;
+}
+
+MaterializeReport materialize_run(Reader reader, const std::filesystem::path& file, const MaterializeOptions& options) {
+  const std::filesystem::path journal = reader.path();
+  MaterializeReport report = materialize(reader, file, options);
+  if (report.no_file) return report;
+  const Layout layout = report.layout_failure ? Layout() : options.layout;
+  { const Reader closed = std::move(reader); }  // who reads a journal cannot write it
+  const std::string name = std::filesystem::absolute(file).lexically_normal().string(), digest = layout.digest();
+  try {
+    append_materialized(
+        journal, {.file = name, .layout = layout.name, .digest = digest, .up_to = report.up_to, .text = layout.text});
+  } catch (const BusyError&) {
+    report.not_recorded = "the journal is being written";
+  } catch (const StorageError& e) {
+    report.not_recorded = e.what();
+  }
+  return report;
 }
 
 }  // namespace daybook

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct MaterializeOptions {
   Layout layout;                  // default: what ARTIQ writes
   std::vector<std::string> only;  // globs on keys; empty: all
   std::vector<std::string> exclude;
+  // What to do when the layout fails before anything is written: a transform throws, nodes get into each other's way, a
+  // filter is missing. At the end of a run its file must not be lost for it: use_default writes what ARTIQ writes.
+  enum class OnLayoutFailure : std::uint8_t { fail, use_default } on_layout_failure = OnLayoutFailure::fail;
   // Called now and then with bytes done and expected; throw from it to give up (the old file stays).
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -29,11 +33,15 @@ struct Refusal {
 
 struct MaterializeReport {
   std::filesystem::path file;
+  std::optional<std::string> no_file;  // why there is none: the layout wants it so; what stood there is untouched
+  std::optional<std::string> layout_failure;  // why it is the default layout instead (use_default)
   Sequence up_to = 0;
   bool complete = false;         // the run has ended and all of it is in the file
   std::uint64_t datasets = 0;    // objects written for datasets and archived values
   std::uint64_t bytes = 0;       // size of the file
   std::vector<Refusal> refused;  // everything else was written
+  // materialize_run(): why the journal does not know of the file; empty if it does.
+  std::string not_recorded;
 };
 
 // The plan that materialize() would execute: the default one, without what `only` and `exclude` keep out, edited by the
@@ -44,10 +52,16 @@ struct MaterializeReport {
 // Replay, plan, transform, write to a temporary file beside `file`, sync, rename into place, sync the directory. The
 // old file or the new one is there at any time, never a part of one; on an exception the old one, and no litter.
 // One value that cannot be stored does not cost the others: it is in the report.
+// The file names journal, event, layout (name, digest, text) in root attributes daybook_….
 // StorageError (no room, no such folder), CorruptError (journal), InvalidError (options, layout).
 // HDF5 is not thread-safe: one call at a time in a process, and no other HDF5 use beside it unless the library was
 // built thread-safe.
 [[nodiscard]] MaterializeReport materialize(const Reader& reader, const std::filesystem::path& file,
                                             const MaterializeOptions& options = {});
+
+// The same, then a `materialized` event in the journal that says so, unless it is being written, or cannot be: that is
+// no failure, the file is there.
+[[nodiscard]] MaterializeReport materialize_run(Reader reader, const std::filesystem::path& file,
+                                                const MaterializeOptions& options = {});
 
 }  // namespace daybook

@@ -157,7 +157,7 @@ Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_
   Plan plan{.reader = &reader, .as_of = as_of, .nodes = {}};
   const RunInfo& info = reader.info();
   Node root = fixed_group("/");
-  const bool complete = reader.status().phase == Phase::finished && as_of == reader.last();
+  const bool complete = reader.is_complete(as_of);
   root.attributes = {{"daybook_journal", Value(to_string(info.uuid)).owned()},
                      {"daybook_event", Value(static_cast<std::int64_t>(as_of))},
                      {"daybook_layout", Value(layout_name).owned()},

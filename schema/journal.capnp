@@ -81,7 +81,7 @@ struct Event {
   previous @2 :UInt64;         # the event before this one on the same chain; 0 for the first
   base @3 :UInt64;             # the newest event at or before this one that holds the chain's whole value; 0: this one
   depth @4 :UInt32;            # how many events of the chain lie between: 0 for the base itself
-  key @5 :Text;                # the dataset's name; any bytes (UTF-8 by convention)
+  key @5 :Text;                # the dataset's name; any bytes (UTF-8 by convention). Of `materialized`: the file, absolute
   parts @6 :List(UInt64);      # sequence numbers of the `part` events whose payloads come before this record's own
   union {
     runStarted @7 :RunInfo;
@@ -125,9 +125,9 @@ struct Event {
     }
     checkpoint @29 :Text;              # its name
     materialized :group {
-      file @30 :Text;
-      layout @31 :Text;
-      digest @32 :Text;
+      text @30 :Text;                  # the layout itself, as a layout file says it
+      layout @31 :Text;                # its name
+      digest @32 :Text;                # of the layout; empty for the default one
       upTo @33 :UInt64;
     }
     runEnded @34 :Text;                # how: "ok", or what went wrong

@@ -198,6 +198,7 @@ std::string event_json(const Event& event, bool all_values) {
           [&](const Checkpoint& b) { object.text("name", b.name); },
           [&](const Materialized& b) {
             object.text("file", b.file).text("layout", b.layout).text("digest", b.digest).number("up_to", b.up_to);
+            if (!b.text.empty()) object.text("text", b.text);
           },
           [&](const RunEnded& b) { object.text("how", b.how); },
           [&](const Part& b) { object.number("bytes", b.bytes.size()); },

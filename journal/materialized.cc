@@ -1,0 +1,62 @@
+#include "daybook/journal/materialized.h"
+
+#include <cstring>
+
+#include "daybook/journal/clock.h"
+#include "daybook/journal/codec.h"
+#include "daybook/journal/commit.h"
+#include "daybook/journal/encoder.h"
+#include "daybook/journal/linker.h"
+#include "daybook/journal/reader.h"
+#include "daybook/journal/recovery.h"
+
+namespace daybook {
+namespace {
+
+bool same(const Materialized& a, const Materialized& b) {
+  return a.file == b.file && a.layout == b.layout && a.digest == b.digest && a.up_to == b.up_to && a.text == b.text;
+}
+
+bool is_known(const std::filesystem::path& journal, const Materialized& wanted) {
+  const Reader reader(journal);
+  for (Sequence sequence = reader.last(); sequence > reader.last_of_run(); --sequence) {
+    const Event event = reader.event(sequence);
+    if (same(std::get<Materialized>(event.body), wanted)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool append_materialized(const std::filesystem::path& journal, const Materialized& materialized) {
+  if (is_known(journal, materialized)) return false;
+  detail::OpenedForWriting opened = detail::open_for_writing(journal);
+  detail::Linker linker(opened.store, opened.state);
+  detail::Encoder encoder;
+  const Event event{.body = materialized, .key = {}, .storage = nullptr};
+  encoder.encode(event);
+  detail::Clock clock;
+  const auto monotonic = detail::Clock::monotonic();
+  const auto link = linker.link(event, clock.wall(monotonic), monotonic, encoder.event());
+  detail::RecordHeader header{};
+  header.magic = detail::record_magic;
+  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
+  header.payload_bytes = encoder.payload_bytes();
+  std::memcpy(header.uuid, opened.info.uuid.data(), opened.info.uuid.size());
+  header.sequence = link.sequence;
+  header.checksum = detail::record_checksum(header, encoder.message(), encoder.hash_payload());
+  detail::StoredState state = opened.state;
+  state.last = link.sequence;
+  while (true) {
+    try {
+      detail::Commit commit(*opened.store);
+      commit.add(header, encoder.message(), encoder.payload());
+      commit.commit(state);
+      return true;
+    } catch (const detail::MapFull&) {
+      opened.store->grow();
+    }
+  }
+}
+
+}  // namespace daybook

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+
+#include "daybook/journal/event.h"
+
+namespace daybook {
+
+// Appends a `materialized` event to a journal that nobody has open: which file was made of it, and how. False, and nothing
+// is written, if one of the newest events says the same already.
+// A writer that has the journal open appends the event by itself (Journal::append).
+// BusyError: it is being written, or a Reader of this process has it open. StorageError: no room, read-only.
+// UnsupportedError, CorruptError as recover().
+bool append_materialized(const std::filesystem::path& journal, const Materialized& event);
+
+}  // namespace daybook
