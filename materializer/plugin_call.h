@@ -52,7 +52,8 @@ struct daybook_call {
   std::vector<bool> editable = {};              // node by node
   std::size_t own = 0;                          // nodes from here on were added by this call
   std::string error = {};
-  std::deque<std::string> texts = {};  // that were handed out
+  std::deque<std::string> texts = {};      // that were handed out
+  std::vector<std::string> elements = {};  // by the last read_texts()
 };
 
 namespace daybook::detail {

@@ -64,8 +64,8 @@ int read_texts(daybook_call* call, std::uint64_t first, std::uint64_t count, day
       throw InvalidError(fmt::format("the plug-in reads texts, but the value's type is {}", held.type.name()));
     std::vector<std::string_view> views(count);
     if (count > 0) held.elements->read_variable(first, count, views.data());
-    call->texts.clear();
-    for (std::uint64_t i = 0; i < count; ++i) out[i] = hand_out(call, std::string(views[i]));
+    call->elements.assign(views.begin(), views.end());
+    for (std::uint64_t i = 0; i < count; ++i) out[i] = {call->elements[i].c_str(), call->elements[i].size()};
   });
 }
 
