@@ -19,7 +19,7 @@ flags=
 [[ $sanitizer != address ]] || flags="-fsanitize=address,undefined"
 [[ $sanitizer != thread ]] || flags="-fsanitize=thread"
 "$cmake" -G Ninja -S "$work/plugin" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DCMAKE_C_FLAGS="-Wall -Wextra -Werror $flags" >"$scratch/configure.log"
+  -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_C_FLAGS="-Wall -Wextra $flags" >"$scratch/configure.log"
 "$cmake" --build "$work/build"
 plugin=$work/build/libthumbnail.so
 if nm -D --undefined-only "$plugin" | grep -i daybook; then
