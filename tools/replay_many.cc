@@ -32,6 +32,7 @@ struct Run {
   fs::path output = {};
   std::string failure = {};  // why there is no file
   std::uint64_t progress = 0;
+  bool reported = false;  // what became of it was said
 };
 
 // In a worker process.
@@ -144,6 +145,7 @@ class Replayer {
     if (const std::string prefix = run.journal.native() + ": "; reason.starts_with(prefix))
       reason.erase(0, prefix.size());
     run.failure = std::move(reason);
+    run.reported = true;
     ++failed_;
     if (what_.json) {
       progress_shown_away();
@@ -237,6 +239,7 @@ class Replayer {
         progress_->update(done_parts_, parts * runs_.size());
       } else {
         report(message);
+        run.reported = true;
         done_parts_ += parts - std::min(parts, run.progress);
         progress_->update(done_parts_, parts * runs_.size());
       }
