@@ -15,7 +15,6 @@
 #include "tools/journal_walk.h"
 #include "tools/json_object.h"
 #include "tools/progress.h"
-#include "tools/replay_run.h"
 #include "tools/signals.h"
 #include "tools/workers.h"
 
@@ -38,7 +37,7 @@ struct Run {
 // In a worker process.
 class RunWork {
  public:
-  RunWork(MaterializeOptions options, bool json) : options_(std::move(options)), json_(json) {}
+  RunWork(MaterializeOptions options, const ReplayStyle& style) : options_(std::move(options)), style_(style) {}
 
   void operator()(const Message& task, const std::function<void(const Message&)>& tell) {
     try {
@@ -54,7 +53,7 @@ class RunWork {
                                                     static_cast<double>(total));
         if (now != last) tell({"progress", std::to_string(last = now)});
       };
-      const Replayed replayed = replay_run(task[0], task[1], options_, json_);
+      const Replayed replayed = replay_run(task[0], task[1], options_, style_);
       tell({"replayed", replayed.out, replayed.err, replayed.file ? "file" : "", replayed.whole ? "whole" : ""});
     } catch (const std::exception& e) {
       tell({"failed", e.what()});
@@ -63,7 +62,7 @@ class RunWork {
 
  private:
   MaterializeOptions options_;
-  bool json_;
+  ReplayStyle style_;
 };
 
 std::string death_text(const fs::path& journal, int status) {
@@ -102,7 +101,7 @@ class NewFolders {
 class Replayer {
  public:
   Replayer(const ManyRuns& what, const MaterializeOptions& options)
-      : what_(what), workers_(what.processes, RunWork(options, what.json)) {}
+      : what_(what), workers_(what.processes, RunWork(options, what.style)) {}
 
   int replay() {
     find();
@@ -147,7 +146,7 @@ class Replayer {
     run.failure = std::move(reason);
     run.reported = true;
     ++failed_;
-    if (what_.json) {
+    if (what_.style.json) {
       progress_shown_away();
       fmt::print("{}\n", JsonObject().text("journal", run.journal.native()).text("error", run.failure).str());
       std::fflush(stdout);

@@ -1,10 +1,7 @@
 """Layouts at the command line: list, check, explain, and replay of many runs at once, with real processes."""
 
-import json
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import h5py
@@ -291,6 +288,25 @@ def test_escape(name, daybook, tmp_path):
     assert sorted(p.parent for p in made) == [tmp_path / "deep" / "new" / "day", tmp_path / "deep" / "results" / "day"]
     assert all(p.name.startswith("000000003-") and p.name.endswith(".h5") for p in made)
     assert not list(Path("/etc").glob("*x.h5"))
+
+
+def test_record(daybook, results, tmp_path):
+    """A journal stays as it is, unless it is to know of the file."""
+    lab = layout(tmp_path)
+    run = results / "day1" / "10" / "0.daybook"
+    before = (run / "data.mdb").read_bytes()
+    daybook("replay", results, "--layout", lab)
+    assert (run / "data.mdb").read_bytes() == before
+    daybook("replay", results, "--layout", lab, "--record")
+    daybook("replay", run, "--layout", lab, "--record")
+    said = [e for e in daybook("log", run, "--json").json_lines if e["kind"] == "materialized"]
+    assert len(said) == 1 and said[0]["layout"] == "lab" and said[0]["file"].endswith("000000000-Scan.h5")
+    with h5py.File(said[0]["file"], "r") as f:
+        assert f.attrs["daybook_layout_digest"] == said[0]["digest"]
+    (tmp_path / "live").mkdir()
+    with live(daybook, tmp_path / "live") as (run, process):
+        done = daybook("replay", run, "-o", tmp_path / "x.h5", "--record")
+        assert len(complaints(done)) == 1 and "not told" in done.err
 
 
 def test_usage(daybook, demo, tmp_path):
