@@ -41,6 +41,21 @@ void apply(const Layout& layout, Plan& plan) {
   }
 }
 
+// What gets into each other's way is the layout's doing: which part of it, the nodes' origins say.
+void settle_laid_out(const Layout& layout, Plan& plan) {
+  try {
+    settle(plan);
+  } catch (InvalidError& e) {
+    if (layout.steps.empty()) throw;
+    std::string doing = fmt::format("layout {}", layout.name);
+    for (std::size_t i = 0; i < layout.steps.size(); ++i)
+      if (std::string_view(e.what()).find(fmt::format("(by {})", layout.steps[i].name)) != std::string_view::npos)
+        doing += ", " + describe_step(layout, i);
+    e.add_context(doing);
+    throw;
+  }
+}
+
 Plan plan_before_layout(const Reader& reader, const MaterializeOptions& options, const Layout& layout) {
   Plan plan = default_plan(reader, reader.resolve(options.at), layout.name);
   if (const std::string digest = layout.digest(); !digest.empty()) {
@@ -114,7 +129,7 @@ class ProgressMeter {
 Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
   Plan plan = plan_before_layout(reader, options, options.layout);
   apply(options.layout, plan);
-  settle(plan);
+  settle_laid_out(options.layout, plan);
   return plan;
 }
 
