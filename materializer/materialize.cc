@@ -87,6 +87,8 @@ std::uint64_t expected_bytes(const Plan& plan, const Node& node) {
   if (state == nullptr || plan.reader == nullptr) return node_cost;
   const Event base = plan.reader->event(state->base);
   std::uint64_t bytes = node_cost + std::uint64_t{8} * state->depth;
+  const auto* history = std::get_if<History>(&node.source);
+  if (history != nullptr && history->part != History::Part::values) return bytes;
   if (const auto* set = std::get_if<Set>(&base.body)) bytes += set->value.total_bytes();
   if (const auto* replace = std::get_if<Replace>(&base.body)) bytes += replace->value.total_bytes();
   if (const auto* archived = std::get_if<Archived>(&base.body)) bytes += archived->value.total_bytes();
@@ -155,6 +157,7 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
   report.file = file;
   report.datasets = written.datasets;
   report.refused = std::move(written.refused);
+  report.notes = std::move(written.notes);
   return report;
 }
 
