@@ -1,13 +1,8 @@
 #include "daybook/materializer/layout.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <toml++/toml.h>
 #include <xxhash.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <iterator>
 
 #include "daybook/materializer/object_path.h"
@@ -15,99 +10,40 @@
 namespace daybook {
 namespace {
 
-using detail::quote_name;
+LayoutStep step_from_table(const OptionValue& entry, const TransformRegistry& registry) {
+  const auto* table = std::get_if<OptionTable>(&entry);
+  if (table == nullptr) throw InvalidError("must be a table with \"use\" and options");
+  const auto use = table->find("use");
+  if (use == table->end()) throw InvalidError("has no \"use\": name the transform, such as use = \"compress\"");
+  const auto* name = std::get_if<std::string>(&use->second);
+  if (name == nullptr) throw InvalidError("use must be a string, the name of a transform");
+  TransformOptions options = *table;
+  options.erase("use");
+  Transform transform = registry.make(*name, options);
+  return {*name, std::move(options), std::move(transform)};
+}
 
-// Throws InvalidError "FILE:LINE: REASON".
-class LayoutFile {
- public:
-  explicit LayoutFile(const std::filesystem::path& path) : path_(path.string()) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) throw_errno(fmt::format("open layout {}", path_), errno);
-    text_.assign(std::istreambuf_iterator<char>(in), {});
-    if (in.bad()) throw StorageError(fmt::format("read layout {}: it cannot be read", path_));
-    try {
-      table_ = toml::parse(text_, path_);
-    } catch (const toml::parse_error& e) {
-      fail(e.source(), std::string(e.description()));
-    }
+// As a layout file says it. Bare keys where TOML allows them.
+std::string step_text(const LayoutStep& step) {
+  std::string text = fmt::format("[[transform]]\nuse = {}\n", to_text(OptionValue(step.name)));
+  for (const auto& [name, value] : step.options) {
+    const bool bare = name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+                          std::string::npos &&
+                      !name.empty();
+    text += fmt::format("{} = {}\n", bare ? name : to_text(OptionValue(name)), to_text(value));
   }
+  return text;
+}
 
-  Layout read(const TransformRegistry& registry) const {
-    Layout layout{.name = std::filesystem::path(path_).stem().string(), .text = text_, .steps = {}};
-    for (const auto& [key, node] : table_) {
-      if (key == "name") {
-        const auto* name = node.as_string();
-        if (name == nullptr || name->get().empty()) fail(node.source(), "name must be a string that is not empty");
-        layout.name = name->get();
-      } else if (key == "transform") {
-        read_transforms(node, registry, layout);
-      } else {
-        fail(key.source(),
-             fmt::format("unknown key {}{}", quote_name(key.str()), did_you_mean(key.str(), {"name", "transform"})));
-      }
-    }
-    return layout;
-  }
-
- private:
-  [[noreturn]] void fail(const toml::source_region& where, const std::string& why) const {
-    throw InvalidError(fmt::format("{}:{}: {}", path_, std::max<toml::source_index>(where.begin.line, 1), why));
-  }
-
-  void read_transforms(const toml::node& node, const TransformRegistry& registry, Layout& layout) const {
-    const toml::array* list = node.as_array();
-    if (list == nullptr) fail(node.source(), "transform must be a list of tables: write [[transform]]");
-    for (const toml::node& entry : *list) {
-      const toml::table* table = entry.as_table();
-      if (table == nullptr) fail(entry.source(), "transform must be a list of tables: write [[transform]]");
-      layout.steps.push_back(read_transform(*table, registry));
-    }
-  }
-
-  LayoutStep read_transform(const toml::table& table, const TransformRegistry& registry) const {
-    const toml::node* use = table.get("use");
-    if (use == nullptr)
-      fail(table.source(), "a transform without \"use\": name the transform, such as use = \"compress\"");
-    if (!use->is_string()) fail(use->source(), "use must be a string, the name of a transform");
-    const std::string name = use->as_string()->get();
-    const std::vector<std::string> known = registry.names();
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(use->source(), fmt::format("unknown transform {}{}", quote_name(name), did_you_mean(name, known)));
-
-    TransformOptions options;
-    for (const auto& [key, node] : table)
-      if (key != "use") options.emplace(key.str(), option(key.str(), node));
-    try {
-      return {name, options, registry.make(name, options)};
-    } catch (const OptionError& e) {
-      const toml::node* node = table.get(e.option);
-      fail(node != nullptr ? node->source() : table.source(), e.what());
-    } catch (const InvalidError& e) {
-      fail(table.source(), e.what());
-    }
-  }
-
-  OptionValue option(std::string_view name, const toml::node& node) const {
-    if (const auto* value = node.as_boolean()) return value->get();
-    if (const auto* value = node.as_integer()) return std::int64_t{value->get()};
-    if (const auto* value = node.as_floating_point()) return value->get();
-    if (const auto* value = node.as_string()) return value->get();
-    if (const toml::array* list = node.as_array()) {
-      OptionList items;
-      for (const toml::node& item : *list) items.push_back(option(name, item));
-      return items;
-    }
-    if (const toml::table* table = node.as_table()) {
-      OptionTable items;
-      for (const auto& [key, item] : *table) items.emplace(key.str(), option(name, item));
-      return items;
-    }
-    fail(node.source(), fmt::format("option {} must not be a date or a time: write it as a string", quote_name(name)));
-  }
-
-  std::string path_, text_;
-  toml::table table_;
-};
+// For a message about entry `index` of a list.
+std::string entry_name(const OptionList& transforms, std::size_t index) {
+  const auto* table = std::get_if<OptionTable>(&transforms[index]);
+  if (table != nullptr)
+    if (const auto use = table->find("use"); use != table->end())
+      if (const auto* name = std::get_if<std::string>(&use->second))
+        return fmt::format("transform {} ({})", index + 1, *name);
+  return fmt::format("transform {}", index + 1);
+}
 
 }  // namespace
 
@@ -119,6 +55,11 @@ std::string Layout::digest() const {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+std::string describe_step(const Layout& layout, std::size_t index) {
+  const LayoutStep& step = layout.steps[index];
+  return fmt::format("transform {} ({}{}{})", index + 1, step.name, step.where.empty() ? "" : ", ", step.where);
+}
+
 Layout compose(Layout first, Layout then) {
   if (first.steps.empty() && first.text.empty()) return then;
   first.name += "+" + then.name;
@@ -128,8 +69,19 @@ Layout compose(Layout first, Layout then) {
   return first;
 }
 
-Layout load_layout(const std::filesystem::path& file, const TransformRegistry& registry) {
-  return LayoutFile(file).read(registry);
+Layout layout_from_options(const OptionList& transforms, const TransformRegistry& registry, std::string name) {
+  if (name.empty()) throw InvalidError("a layout's name must not be empty");
+  Layout layout{.name = std::move(name), .text = {}, .steps = {}};
+  for (std::size_t i = 0; i < transforms.size(); ++i) {
+    try {
+      layout.steps.push_back(step_from_table(transforms[i], registry));
+    } catch (Error& e) {
+      e.add_context(fmt::format("layout {}: {}", layout.name, entry_name(transforms, i)));
+      throw;
+    }
+    layout.text += (i == 0 ? "" : "\n") + step_text(layout.steps.back());
+  }
+  return layout;
 }
 
 }  // namespace daybook

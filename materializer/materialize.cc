@@ -26,10 +26,10 @@ void select_keys(Plan& plan, const MaterializeOptions& options) {
 }
 
 void apply(const Layout& layout, Plan& plan) {
-  for (const auto& [name, options, transform] : layout.steps) {
-    const std::string doing = fmt::format("layout {}: transform {}", layout.name, name);
+  for (std::size_t i = 0; i < layout.steps.size(); ++i) {
+    const std::string doing = fmt::format("layout {}: {}", layout.name, describe_step(layout, i));
     try {
-      transform(plan);
+      layout.steps[i].transform(plan);
     } catch (Error& e) {
       if (dynamic_cast<const CorruptError*>(&e) == nullptr && dynamic_cast<const StorageError*>(&e) == nullptr)
         throw InvalidError(fmt::format("{}: {}", doing, e.what()));
@@ -38,6 +38,21 @@ void apply(const Layout& layout, Plan& plan) {
     } catch (const std::exception& e) {
       throw InvalidError(fmt::format("{} failed: {}", doing, e.what()));
     }
+  }
+}
+
+// What gets into each other's way is the layout's doing: which part of it, the nodes' origins say.
+void settle_laid_out(const Layout& layout, Plan& plan) {
+  try {
+    settle(plan);
+  } catch (InvalidError& e) {
+    if (layout.steps.empty()) throw;
+    std::string doing = fmt::format("layout {}", layout.name);
+    for (std::size_t i = 0; i < layout.steps.size(); ++i)
+      if (std::string_view(e.what()).find(fmt::format("(by {})", layout.steps[i].name)) != std::string_view::npos)
+        doing += ", " + describe_step(layout, i);
+    e.add_context(doing);
+    throw;
   }
 }
 
@@ -116,7 +131,7 @@ class ProgressMeter {
 Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
   Plan plan = plan_before_layout(reader, options, options.layout);
   apply(options.layout, plan);
-  settle(plan);
+  settle_laid_out(options.layout, plan);
   return plan;
 }
 

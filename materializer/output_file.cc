@@ -79,6 +79,8 @@ void sync_directory(const fs::path& directory, const fs::path& file) {
 
 }  // namespace
 
+void remove_leftovers(const fs::path& target) { remove_stale(resolved(target)); }
+
 OutputFile::OutputFile(const fs::path& target) : target_(resolved(target)) {
   struct stat status {};
   const fs::path folder = target_.parent_path();

@@ -31,4 +31,7 @@ class OutputFile {
   int descriptor_ = -1;
 };
 
+// Removes what dead processes of this machine left of `target`, for who knows that one has died.
+void remove_leftovers(const std::filesystem::path& target);
+
 }  // namespace daybook::detail

@@ -120,6 +120,19 @@ std::string wanted_text(const OptionInfo& option) {
   return {};
 }
 
+// A basic string of TOML, which has no \\x.
+std::string toml_string(std::string_view text) {
+  const std::string quoted = quote_name(text);
+  std::string out;
+  for (std::size_t i = 0; i < quoted.size(); ++i) {
+    out += quoted[i];
+    if (quoted[i] != '\\') continue;
+    ++i;
+    out += quoted[i] == 'x' ? std::string("u00") : std::string(1, quoted[i]);
+  }
+  return out;
+}
+
 struct OptionText {
   std::string operator()(bool v) const { return v ? "true" : "false"; }
   std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
@@ -127,7 +140,7 @@ struct OptionText {
     std::string text = fmt::format("{}", v);
     return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
   }
-  std::string operator()(const std::string& v) const { return quote_name(v); }
+  std::string operator()(const std::string& v) const { return toml_string(v); }
   std::string operator()(const OptionList& v) const {
     std::vector<std::string> items;
     for (const OptionValue& item : v) items.push_back(to_text(item));
@@ -135,7 +148,7 @@ struct OptionText {
   }
   std::string operator()(const OptionTable& v) const {
     std::vector<std::string> items;
-    for (const auto& [name, item] : v) items.push_back(quote_name(name) + " = " + to_text(item));
+    for (const auto& [name, item] : v) items.push_back(toml_string(name) + " = " + to_text(item));
     return fmt::format("{{{}}}", fmt::join(items, ", "));
   }
 };

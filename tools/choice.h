@@ -11,14 +11,32 @@ class App;
 
 namespace daybook {
 
-// The options with which replay and verify say which file of a run is meant.
-struct Choice {
-  std::string at, layout;
+// --plugin: what layouts may be made of. The transforms that Daybook brings along, and those of the plug-ins that are
+// named.
+struct PluginChoice {
+  std::vector<std::string> plugins;
+
+  void add_to(CLI::App& command);  // must outlive `command`
+  // Loads the plug-ins. Errors as load_plugin().
+  [[nodiscard]] TransformRegistry registry() const;
+};
+
+// --layout and --plugin.
+struct LayoutChoice : PluginChoice {
+  std::vector<std::string> layouts;
+
+  void add_to(CLI::App& command);  // must outlive `command`
+  // All of them, composed in order. Errors as load_layout() and load_plugin().
+  [[nodiscard]] Layout layout() const;
+};
+
+// The options with which commands say which file of a run is meant.
+struct Choice : LayoutChoice {
+  std::string at;
   std::vector<std::string> only, exclude;
 
-  // Must outlive `command`.
-  void add_to(CLI::App& command);
-  // Reads the layout file. InvalidError as load_layout() and parse_at().
+  void add_to(CLI::App& command);  // must outlive `command`
+  // Reads the layout files. InvalidError as layout() and parse_at().
   [[nodiscard]] MaterializeOptions materialize_options() const;
 };
 

@@ -15,6 +15,7 @@ void add_ingest(CLI::App& program, Command& chosen);
 void add_replay(CLI::App& program, Command& chosen);
 void add_ls(CLI::App& program, Command& chosen);
 void add_show(CLI::App& program, Command& chosen);
+void add_layout(CLI::App& program, Command& chosen);
 void add_log(CLI::App& program, Command& chosen);
 void add_verify(CLI::App& program, Command& chosen);
 

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   daybook::add_replay(program, chosen);
   daybook::add_ls(program, chosen);
   daybook::add_show(program, chosen);
+  daybook::add_layout(program, chosen);
   daybook::add_log(program, chosen);
   daybook::add_verify(program, chosen);
 

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -20,8 +21,10 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/reader.h"
 #include "tools/commands.h"
+#include "tools/journal_walk.h"
 #include "tools/json_object.h"
 #include "tools/moment.h"
+#include "tools/print.h"
 
 namespace daybook {
 namespace {
@@ -32,36 +35,6 @@ struct Options {
   std::vector<std::string> folders;
   bool json = false;
 };
-
-// A journal, or a folder that could not be looked into (then with the reason).
-struct Found {
-  fs::path path;
-  std::string error;
-};
-
-void find_journals(const fs::path& folder, std::vector<Found>& found) {
-  if (looks_like_journal(folder) || folder.extension() == ".daybook") return found.push_back({folder, ""});
-  std::error_code error;
-  std::vector<fs::path> inside;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    // Links are not followed, so that a loop of them cannot be walked for ever. A file with a journal's name is shown.
-    const bool named_so = entry->path().extension() == ".daybook";
-    if (entry->is_symlink(ignored) ? named_so : (named_so || entry->is_directory(ignored)))
-      inside.push_back(entry->path());
-  }
-  std::sort(inside.begin(), inside.end());
-  for (const fs::path& path : inside) find_journals(path, found);
-  if (error) found.push_back({folder, error.message()});
-}
-
-std::string human_bytes(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  auto number = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; number >= 1000 && unit + 1 < std::size(units); ++unit) number /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.{}f} {}", number, number < 10 ? 1 : 0, units[unit]);
-}
 
 const char* state_name(const Summary& summary) {
   if (summary.live) return "live";
@@ -103,7 +76,7 @@ void print_error(const fs::path& path, const char* state, std::string error, boo
 }
 
 // False if there was an error to show.
-bool print_journal(const Found& found, bool json) {
+bool print_journal(const FoundJournal& found, bool json) {
   const char* state = "unreadable";
   std::string error = found.error;
   if (error.empty()) {
@@ -146,7 +119,7 @@ class SharedPosition {
   Position* position_;
 };
 
-[[noreturn]] void list_in_child(const std::vector<Found>& found, std::size_t first, bool json,
+[[noreturn]] void list_in_child(const std::vector<FoundJournal>& found, std::size_t first, bool json,
                                 const SharedPosition& position) {
   for (const int signal : {SIGBUS, SIGSEGV, SIGABRT}) ::signal(signal, SIG_DFL);  // the parent says it in its list
   int code = 0;
@@ -166,7 +139,7 @@ class SharedPosition {
 
 // A badly damaged journal can end the process that reads it (see explain_crashes), but must not end the listing: the
 // journals are read in a child, and after its death in another one, from the next journal on.
-bool list(const std::vector<Found>& found, bool json) {
+bool list(const std::vector<FoundJournal>& found, bool json) {
   const SharedPosition position;
   for (std::size_t first = 0; first < found.size();) {
     std::fflush(stdout);
@@ -181,7 +154,7 @@ bool list(const std::vector<Found>& found, bool json) {
     }
     if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 && position->all_well;
     if (WTERMSIG(status) == SIGPIPE) return raise(SIGPIPE) == 0;  // nobody reads the list any more
-    const Found& culprit = found[position->at];
+    const FoundJournal& culprit = found[position->at];
     print_error(culprit.path, "damaged", fmt::format("cannot be read: run 'daybook verify {}'", culprit.path.native()),
                 json);
     position->all_well = false;
@@ -191,16 +164,10 @@ bool list(const std::vector<Found>& found, bool json) {
 }
 
 int ls(const Options& options) {
-  std::vector<Found> found;
+  std::vector<FoundJournal> found;
   for (const std::string& folder : options.folders) {
-    std::error_code error;
-    const auto status = fs::status(folder, error);
-    if (!fs::exists(status))
-      found.push_back({folder, "there is nothing of this name"});
-    else if (!fs::is_directory(status) || fs::exists(fs::path(folder) / "data.mdb", error))
-      found.push_back({folder, ""});
-    else
-      find_journals(folder, found);
+    std::vector<FoundJournal> here = find_journals(folder);
+    found.insert(found.end(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
   }
   if (!options.json && !found.empty() && isatty(STDOUT_FILENO) == 1)
     print_row("rid", "class", "start", "state", "events", "size", "journal");

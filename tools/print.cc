@@ -223,4 +223,12 @@ std::string brief_text(const Value& value) {
   return "?";
 }
 
+std::string human_bytes(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  auto number = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; number >= 1000 && unit + 1 < std::size(units); ++unit) number /= 1024;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.{}f} {}", number, number < 10 ? 1 : 0, units[unit]);
+}
+
 }  // namespace daybook

@@ -21,8 +21,11 @@ Progress::Progress(std::string doing)
       on_terminal_(isatty(STDERR_FILENO) == 1),
       next_(std::chrono::steady_clock::now() + first_after) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
   if (shown_) std::fputs("\r\033[K", stderr);
+  shown_ = false;
 }
 
 void Progress::update(std::uint64_t done, std::uint64_t total) {

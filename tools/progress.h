@@ -16,6 +16,8 @@ class Progress {
 
   // Cheap: may be called often. A total of 0 means that it is not known.
   void update(std::uint64_t done, std::uint64_t total);
+  // Takes the bar away, for a line that is to be printed; the next update() shows it again.
+  void clear();
 
  private:
   std::string doing_;

@@ -105,7 +105,7 @@ void add_verify(CLI::App& program, Command& chosen) {
   command.footer(
       "Changes nothing. Each damage is a line that names the journal and the event's sequence number; then the exit "
       "code is 1.\n"
-      "For a file that was made with --at, --only, --exclude or --layout give the same here.\n"
+      "For a file that was made with --at, --only, --exclude, --layout or --plugin give the same here.\n"
       "\n"
       "Examples:\n"
       "  daybook verify 000000108-RabiScan.daybook\n"
