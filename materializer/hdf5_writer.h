@@ -11,6 +11,7 @@ namespace daybook::detail {
 struct Written {
   std::uint64_t datasets = 0;    // nodes that came from a dataset or archived value
   std::vector<Refusal> refused;  // in the plan's order; also nodes that the plan itself refuses
+  std::vector<Refusal> notes;    // in the file, but not as the layout says
 };
 
 // Told after each block of a node: elements done of all.
@@ -19,8 +20,8 @@ using NodeProgress = std::function<void(const Node& node, std::uint64_t done, st
 // Executes a settled plan: fills the empty file behind `descriptor`, which is `temporary`; messages speak
 // of `target`. A node or an attribute that
 // HDF5 or its value refuses costs only itself. StorageError when the disk does, CorruptError from the journal, and what
-// `progress` throws: the file is then worthless.
+// `progress` throws: the file is then worthless. `threads` compress, 0: one a core; the file is the same.
 Written write_hdf5(const Plan& plan, int descriptor, const std::filesystem::path& temporary,
-                   const std::filesystem::path& target, const NodeProgress& progress);
+                   const std::filesystem::path& target, const NodeProgress& progress, unsigned threads = 0);
 
 }  // namespace daybook::detail

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/hdf5_filters.h"
 #include "daybook/materializer/hdf5_writer.h"
 #include "daybook/materializer/output_file.h"
 
@@ -100,6 +101,7 @@ Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
 MaterializeReport materialize(const Reader& reader, const std::filesystem::path& file,
                               const MaterializeOptions& options) {
   const Plan plan = make_plan(reader, options);
+  detail::require_filters(plan);
   detail::OutputFile output(file);
   detail::NodeProgress progress;
   std::optional<ProgressMeter> meter;
@@ -107,7 +109,8 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
     meter.emplace(plan, options.progress);
     progress = [&](const Node& node, std::uint64_t done, std::uint64_t total) { meter->at(node, done, total); };
   }
-  detail::Written written = detail::write_hdf5(plan, output.descriptor(), output.path(), output.target(), progress);
+  detail::Written written =
+      detail::write_hdf5(plan, output.descriptor(), output.path(), output.target(), progress, options.threads);
   if (meter) meter->finish();
   const std::uint64_t bytes = output.size();
   output.commit();
@@ -116,7 +119,8 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
           .complete = is_complete(reader, plan.as_of),
           .datasets = written.datasets,
           .bytes = bytes,
-          .refused = std::move(written.refused)};
+          .refused = std::move(written.refused),
+          .notes = std::move(written.notes)};
 }
 
 }  // namespace daybook

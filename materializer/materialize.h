@@ -16,6 +16,7 @@ struct MaterializeOptions {
   Layout layout;                  // default: what ARTIQ writes
   std::vector<std::string> only;  // globs on keys; empty: all
   std::vector<std::string> exclude;
+  unsigned threads = 0;  // that compress; 0: one a core. The file is the same whatever their number
   // Called now and then with bytes done and expected; throw from it to give up (the old file stays).
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -34,6 +35,7 @@ struct MaterializeReport {
   std::uint64_t datasets = 0;    // objects written for datasets and archived values
   std::uint64_t bytes = 0;       // size of the file
   std::vector<Refusal> refused;  // everything else was written
+  std::vector<Refusal> notes;    // in the file, but not as the layout says: storage that HDF5 cannot give it
 };
 
 // The plan that materialize() would execute: the default one, without what `only` and `exclude` keep out, edited by the
