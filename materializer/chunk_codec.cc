@@ -1,12 +1,10 @@
 #include "daybook/materializer/chunk_codec.h"
 
-#include <libdeflate.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
-#include <new>
+#include <vector>
 
 namespace daybook::detail {
 namespace {
@@ -74,10 +72,6 @@ void shuffle_plainly(const std::byte* in, std::size_t size, std::size_t first_by
     for (std::size_t i = from; i < count; ++i) out[byte * count + i] = in[i * size + byte];
 }
 
-// libdeflate's level for one of zlib's, so that the result is not larger, as measured (bench/compress.cc): noisy numbers
-// compress best where few short repetitions are looked for.
-int deflate_level(int level) { return level <= 1 ? level : level <= 4 ? 2 : level; }
-
 }  // namespace
 
 void shuffle(std::span<const std::byte> bytes, std::size_t size, std::byte* out) {
@@ -129,28 +123,10 @@ std::byte* Buffer::reserve(std::size_t size) {
   return bytes_.get();
 }
 
-struct ChunkCodec::Workspace::Compressor {
-  libdeflate_compressor* handle = nullptr;
-  int level = -1;
-
-  libdeflate_compressor* of_level(int wanted) {
-    if (level == wanted) return handle;
-    libdeflate_free_compressor(handle);
-    handle = libdeflate_alloc_compressor(wanted);
-    level = handle == nullptr ? -1 : wanted;
-    if (handle == nullptr) throw std::bad_alloc();
-    return handle;
-  }
-  Compressor() = default;
-  Compressor(const Compressor&) = delete;
-  Compressor& operator=(const Compressor&) = delete;
-  ~Compressor() { libdeflate_free_compressor(handle); }
-};
-
-ChunkCodec::Workspace::Workspace() : compressor_(std::make_unique<Compressor>()) {}
-ChunkCodec::Workspace::~Workspace() = default;
-ChunkCodec::Workspace::Workspace(Workspace&&) noexcept = default;
-ChunkCodec::Workspace& ChunkCodec::Workspace::operator=(Workspace&&) noexcept = default;
+const Deflater& ChunkCodec::Workspace::deflater(DeflateEffort effort) {
+  if (!deflater_ || deflater_->effort() != effort) deflater_.emplace(effort);
+  return *deflater_;
+}
 
 std::optional<ChunkCodec> ChunkCodec::of(std::span<const Filter> filters, std::uint32_t element_size) {
   ChunkCodec codec;
@@ -162,16 +138,26 @@ std::optional<ChunkCodec> ChunkCodec::of(std::span<const Filter> filters, std::u
     codec.gzip_ = true;
     if (filters[gzip].options.size() != 1 || filters[gzip].options[0] > 9) return std::nullopt;
     codec.level_ = static_cast<int>(filters[gzip].options[0]);
+    if (codec.level_ > 0) codec.effort_ = usual_effort(codec.level_);
   }
   codec.fletcher32_ = take(fletcher32_filter) != ~0UL;
   if (next != filters.size()) return std::nullopt;
   return codec;
 }
 
-std::size_t ChunkCodec::compress(std::span<const std::byte> from, Workspace& workspace, std::byte* out) const {
-  // No room for more than it was: the result is then 0, and gzip left out.
-  return libdeflate_zlib_compress(workspace.compressor_->of_level(deflate_level(level_)), from.data(), from.size(), out,
-                                  from.size() - 1);
+void ChunkCodec::adapt(std::span<const std::span<const std::byte>> samples) {
+  if (level_ == 0) return;
+  std::vector<std::vector<std::byte>> shuffled;
+  std::vector<std::span<const std::byte>> inputs;
+  for (const auto sample : samples) {
+    if (shuffle_ && element_size_ > 1) {
+      shuffle(sample, element_size_, shuffled.emplace_back(sample.size()).data());
+      inputs.emplace_back(shuffled.back());
+    } else {
+      inputs.push_back(sample);
+    }
+  }
+  effort_ = effort_for(level_, inputs);
 }
 
 ChunkCodec::Encoded ChunkCodec::encode(std::span<const std::byte> raw, Workspace& workspace, Buffer& out) const {
@@ -185,7 +171,7 @@ ChunkCodec::Encoded ChunkCodec::encode(std::span<const std::byte> raw, Workspace
   std::byte* to = out.reserve(raw.size() + std::max(checksum_bytes, min_out));
   std::size_t size = 0;
   if (gzip_) {
-    size = compress(encoded.bytes, workspace, to);
+    if (level_ > 0) size = workspace.deflater(effort_).compress(encoded.bytes, {to, raw.size()});
     if (size == 0) encoded.filter_mask = 1U << (shuffle_ ? 1 : 0);
   }
   if (size == 0) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "daybook/materializer/deflate.h"
 #include "daybook/materializer/plan.h"
 
 namespace daybook::detail {
@@ -39,33 +40,30 @@ class ChunkCodec {
   // No value: a pipeline that only HDF5 itself can run.
   static std::optional<ChunkCodec> of(std::span<const Filter> filters, std::uint32_t element_size);
 
+  [[nodiscard]] bool compresses() const { return level_ > 0; }
+  // Fits the work that gzip puts in to the data, of which these are some chunks: the file is then no larger than zlib's
+  // at the same level, in as little time as that takes.
+  void adapt(std::span<const std::span<const std::byte>> samples);
+
   struct Encoded {
     std::span<const std::byte> bytes;
     std::uint32_t filter_mask = 0;  // a bit for each filter of the pipeline that was left out
   };
   // One thread's: compressor and buffers.
   class Workspace {
-   public:
-    Workspace();
-    ~Workspace();
-    Workspace(Workspace&&) noexcept;
-    Workspace& operator=(Workspace&&) noexcept;
-
-   private:
     friend class ChunkCodec;
-    struct Compressor;
-    std::unique_ptr<Compressor> compressor_;
+    const Deflater& deflater(DeflateEffort effort);
+    std::optional<Deflater> deflater_;
     Buffer shuffled_;
   };
   // The result is in `raw` itself or in `out`. std::bad_alloc.
   Encoded encode(std::span<const std::byte> raw, Workspace& workspace, Buffer& out) const;
 
  private:
-  std::size_t compress(std::span<const std::byte> from, Workspace& workspace, std::byte* out) const;
-
   std::uint32_t element_size_ = 1;
   bool shuffle_ = false, gzip_ = false, fletcher32_ = false;
   int level_ = 0;  // zlib's
+  DeflateEffort effort_;
 };
 
 }  // namespace daybook::detail

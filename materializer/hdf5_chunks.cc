@@ -7,7 +7,17 @@ namespace daybook::detail {
 namespace {
 
 constexpr std::size_t slots_per_thread = 3;
+constexpr std::uint64_t worth_samples = 32;  // chunks: so that looking at some costs little beside all
 constexpr std::uint64_t large_chunk = std::uint64_t{64} << 20;  // of these a thread has only one
+
+void adapt_codec(ChunkWriter::Job& job, const ChunkGrid& grid) {
+  std::vector<std::vector<std::byte>> samples;
+  for (const std::uint64_t index : {std::uint64_t{0}, grid.count() / 2, grid.count() - 1}) {
+    samples.emplace_back(grid.chunk_bytes());
+    grid.gather(index, *job.value.elements, job.fill, samples.back().data());
+  }
+  job.codec.adapt(std::vector<std::span<const std::byte>>(samples.begin(), samples.end()));
+}
 
 }  // namespace
 
@@ -120,8 +130,9 @@ class ChunkWriter::Run {
   std::condition_variable changed_;
 };
 
-void ChunkWriter::write(const Job& job) {
+void ChunkWriter::write(Job job) {
   const ChunkGrid grid(job.value.shape, job.chunk, job.value.type.size());
+  if (job.codec.compresses() && grid.count() >= worth_samples) adapt_codec(job, grid);
   const bool alone = threads_ == 1 || grid.count() == 1;
   if (!alone && pool_ == nullptr) pool_ = std::make_unique<WorkerPool>(threads_);
   workspaces_.resize(std::max<std::size_t>(workspaces_.size(), alone ? 1 : threads_));

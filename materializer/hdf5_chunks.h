@@ -22,11 +22,11 @@ class ChunkWriter {
     hid_t dataset;  // with nothing in it yet
     const StoredValue& value;
     Shape chunk;
-    const ChunkCodec& codec;
+    ChunkCodec codec;
     std::span<const std::byte> fill;  // one element; empty: zero
     const std::function<void(std::uint64_t)>& progress;
   };
-  void write(const Job& job);
+  void write(Job job);
 
  private:
   struct Slot;
