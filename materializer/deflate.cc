@@ -48,7 +48,8 @@ bool repeats(const std::uint8_t* bytes) {
   for (std::size_t i = 0; i + 4 <= piece_bytes; ++i) {
     std::uint32_t four;
     std::memcpy(&four, bytes + i, sizeof four);
-    const std::uint32_t hash = four * 2654435761U;
+    std::uint32_t hash = four * 2246822519U;  // mixed well: counted-up bytes are all of one kind else
+    hash = (hash ^ hash >> 15) * 2654435761U;
     if (hash >> 29 != 0) continue;
     std::uint32_t& before = seen[hash >> (29 - bits)];
     if (before == four && ++found == few) return true;

@@ -21,7 +21,7 @@ constexpr std::array<KnownFilter, 13> filters = {{
     {"lzf", 32000, "hdf5-plugin-lzf", true},
     {"blosc", 32001, "hdf5-filter-plugin-blosc-serial", false},
     {"lz4", 32004, "hdf5-filter-plugin", true},
-    {"bitshuffle", 32008, "bitshuffle", false},
+    {"bitshuffle", bitshuffle_filter, "bitshuffle", false},
     {"zfp", zfp_filter, "hdf5-filter-plugin-zfp-serial", false},
     {"zstd", 32015, no_package, true},
 }};

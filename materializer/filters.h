@@ -24,6 +24,7 @@ std::string filter_text(std::int32_t id);
 // What to do to have a filter: "install hdf5-plugin-lzf"
 std::string filter_advice(std::int32_t id);
 
-inline constexpr std::int32_t szip_filter = 4, nbit_filter = 5, scale_offset_filter = 6, zfp_filter = 32013;
+inline constexpr std::int32_t szip_filter = 4, nbit_filter = 5, scale_offset_filter = 6, bitshuffle_filter = 32008,
+                              zfp_filter = 32013;
 
 }  // namespace daybook
