@@ -20,7 +20,9 @@ constexpr std::uint64_t least_growing_chunk = 4096;  // what an append to a smal
 constexpr std::uint64_t empty_dimension = 1024;      // stands for a dimension without elements, as in h5py
 constexpr std::uint64_t most_chunk_bytes = 0xffffffff;
 constexpr std::uint64_t most_small_chunks = 1000000, small_chunk = 4096;
-constexpr std::uint64_t most_compact_bytes = 65536;
+// With 4 bytes in front, in a header message that is padded to 8 and ends below 64 KiB. HDF5 itself looks only for the
+// end, and writes a few bytes more to files that it cannot read.
+constexpr std::uint64_t most_compact_bytes = 65524;
 
 std::string shape_text(const Shape& shape) {
   std::string text;
@@ -96,7 +98,7 @@ void choose_kind(const StoredValue& value, const Storage& wanted, DatasetStorage
     if (wanted.kind == Kind::contiguous || value.count() == 0) return;
     const std::uint64_t bytes = value.count() * element_bytes(value.type);
     if (bytes > most_compact_bytes)
-      throw InvalidError(fmt::format("{} bytes are too many for compact storage, which ends at 64 KiB", bytes));
+      throw InvalidError(fmt::format("{} bytes are too many for compact storage, which holds less than 64 KiB", bytes));
     chosen.kind = Kind::compact;
     return;
   }

@@ -44,7 +44,7 @@ const KnownFilter* find_filter(std::int32_t id) {
 
 std::string filter_text(std::int32_t id) {
   const KnownFilter* known = find_filter(id);
-  return known == nullptr ? fmt::format("filter {}", id) : fmt::format("{} ({})", known->name, id);
+  return known == nullptr ? fmt::format("filter {}", id) : fmt::format("filter {} ({})", known->name, id);
 }
 
 std::string filter_advice(std::int32_t id) {

@@ -19,7 +19,7 @@ std::span<const KnownFilter> known_filters();
 const KnownFilter* find_filter(std::string_view name);  // also "deflate"; null: not known
 const KnownFilter* find_filter(std::int32_t id);
 
-// "lzf (32000)", "filter 305"
+// "filter lzf (32000)", "filter 305"
 std::string filter_text(std::int32_t id);
 // What to do to have a filter: "install hdf5-plugin-lzf"
 std::string filter_advice(std::int32_t id);

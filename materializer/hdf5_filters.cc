@@ -55,7 +55,7 @@ void require_filters(const Plan& plan) {
       if (is_new) found->second = look_up(filter.id);
       if (found->second == Availability::there) continue;
       throw InvalidError(
-          fmt::format("{}{} is to be kept with filter {}, which {}: {}", node.path, who(node), filter_text(filter.id),
+          fmt::format("{}{} needs {}, which {}: {}", node.path, who(node), filter_text(filter.id),
                       found->second == Availability::absent ? "HDF5 does not find here" : "can only be read here",
                       filter_advice(filter.id)));
     }
@@ -63,7 +63,7 @@ void require_filters(const Plan& plan) {
 }
 
 void add_filter(hid_t creation, const Filter& filter) {
-  const std::string doing = "add filter " + filter_text(filter.id);
+  const std::string doing = "add " + filter_text(filter.id);
   const auto& options = filter.options;
   if (filter.id == szip_filter && options.size() == 2) {  // adds bits of its own to the options
     check_hdf5(H5Pset_szip(creation, options[0] & (H5_SZIP_EC_OPTION_MASK | H5_SZIP_NN_OPTION_MASK), options[1]),
@@ -88,10 +88,10 @@ void FilterTrial::check(std::span<const Filter> filters, hid_t creation, hid_t t
     unsigned flags = 0, options[most_options] = {};  // as add_filter() has set them
     std::size_t count = most_options;
     check_hdf5(H5Pget_filter_by_id2(strict.id(), filter.id, &flags, &count, options, 0, nullptr, nullptr),
-               "look at filter " + filter_text(filter.id));
+               "look at " + filter_text(filter.id));
     count = std::min<std::size_t>(count, most_options);
     check_hdf5(H5Pmodify_filter(strict.id(), filter.id, H5Z_FLAG_MANDATORY, count, options),
-               "insist on filter " + filter_text(filter.id));
+               "insist on " + filter_text(filter.id));
   }
   const Hdf5Dataset tried(H5Dcreate_anon(file_.id(), type, space, strict.id(), H5P_DEFAULT),
                           "use the filters for this dataset");
