@@ -34,13 +34,6 @@ void materialized(benchmark::State& state, const Fill& fill) {
   state.counters["file_bytes"] = static_cast<double>(bytes);
 }
 
-void scalars_1000(benchmark::State& state) {
-  materialized(state, [](Journal& journal) {
-    for (int i = 0; i < 1000; ++i) journal.set("scalar." + std::to_string(i), 0.5 * i);
-  });
-}
-BENCHMARK(scalars_1000)->UseRealTime()->Unit(benchmark::kMillisecond);
-
 // Each list set once, as when the experiment set the whole list.
 void lists_100x10000(benchmark::State& state) {
   materialized(state, [](Journal& journal) {
@@ -66,14 +59,5 @@ void lists_100x10000_appended(benchmark::State& state) {
   });
 }
 BENCHMARK(lists_100x10000_appended)->UseRealTime()->Unit(benchmark::kMillisecond);
-
-void stack_100x512x512(benchmark::State& state) {
-  materialized(state, [](Journal& journal) {
-    std::vector<double> stack(100UL * 512 * 512);
-    for (std::size_t i = 0; i < stack.size(); ++i) stack[i] = static_cast<double>(i % 251);
-    journal.set("stack", Value::array(stack.data(), {100, 512, 512}));
-  });
-}
-BENCHMARK(stack_100x512x512)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -1,33 +1,26 @@
 #include "daybook/materializer/hdf5_dataset.h"
 
-#include <fmt/format.h>
-
 #include "daybook/materializer/hdf5_elements.h"
 
 namespace daybook::detail {
 namespace {
 
-Shape chunk_for(const StoredValue& value, const Storage& storage) {
-  const bool wanted = !storage.filters.empty() || !storage.chunk.empty();
-  if (!wanted || value.type.is_variable() || value.shape.empty()) return {};
-  if (value.count() == 0) return {};
-  if (storage.chunk.empty()) return choose_chunk(value.shape, value.type.size());
-  if (storage.chunk.size() != value.shape.size())
-    throw InvalidError(
-        fmt::format("chunks of {} dimensions for an array of {}", storage.chunk.size(), value.shape.size()));
-  Shape chunk = storage.chunk;
-  for (std::size_t i = 0; i < chunk.size(); ++i)
-    chunk[i] = std::min(std::max<std::uint64_t>(chunk[i], 1), value.shape[i]);
-  return chunk;
+void set_fill_value(hid_t creation, hid_t type, const StoredValue& value, const std::vector<std::byte>& fill) {
+  const void* element = fill.data();
+  const void* text = &element;  // of a variable-length string HDF5 wants the pointer's address
+  check_hdf5(H5Pset_fill_value(creation, type, value.type.is_variable() ? text : element), "set the fill value");
 }
 
-Hdf5Properties filter_properties(const Storage& storage, const Shape& chunk) {
+Hdf5Properties creation_properties(hid_t type, const StoredValue& value, const DatasetStorage& storage) {
   Hdf5Properties made = object_properties(H5P_DATASET_CREATE);
-  const std::vector<hsize_t> dims(chunk.begin(), chunk.end());
+  if (storage.track_times) check_hdf5(H5Pset_obj_track_times(made.id(), true), "switch object times on");
+  if (!storage.fill.empty()) set_fill_value(made.id(), type, value, storage.fill);
+  if (storage.kind == Storage::Kind::compact)
+    check_hdf5(H5Pset_layout(made.id(), H5D_COMPACT), "choose compact storage");
+  if (storage.kind != Storage::Kind::chunked) return made;
+  const std::vector<hsize_t> dims(storage.chunk.begin(), storage.chunk.end());
   check_hdf5(H5Pset_chunk(made.id(), static_cast<int>(dims.size()), dims.data()), "set the chunk shape");
-  for (const Filter& filter : storage.filters)
-    check_hdf5(H5Pset_filter(made.id(), filter.id, H5Z_FLAG_OPTIONAL, filter.options.size(), filter.options.data()),
-               "add filter " + filter.name);
+  for (const Filter& filter : storage.filters) add_filter(made.id(), filter);
   return made;
 }
 
@@ -40,14 +33,39 @@ Hdf5Properties object_properties(hid_t cls) {
 }
 
 Hdf5Dataset DatasetWriter::write(const DatasetPlace& place, const StoredValue& value, const Storage& storage,
-                                 const Progress& progress) {
-  const Shape chunk = chunk_for(value, storage);
-  Hdf5Properties filtered;
-  if (!chunk.empty()) filtered = filter_properties(storage, chunk);
-  const hid_t type = types_.get(value.type);
-  Hdf5Dataset dataset = create(place, type, value, chunk.empty() ? contiguous_.id() : filtered.id());
+                                 const Progress& progress, std::vector<std::string>& notes) {
+  std::string fill_note, note;
+  DatasetStorage chosen;
   try {
-    write_elements(dataset.id(), type, value, chunk, progress);
+    chosen = choose_storage(value, storage, fill_note);
+  } catch (const InvalidError& e) {
+    note = e.what();
+  }
+  if (!chosen.is_default()) {
+    try {
+      Hdf5Dataset made = make(place, value, chosen, progress);
+      if (!fill_note.empty()) notes.push_back("written without its fill value: " + fill_note);
+      return made;
+    } catch (const Hdf5Error& e) {
+      note = e.what();
+    }
+  }
+  Hdf5Dataset made = make(place, value, {}, progress);
+  if (!note.empty()) notes.push_back("written with the default storage: " + note);
+  if (note.empty() && !fill_note.empty()) notes.push_back("written without its fill value: " + fill_note);
+  return made;
+}
+
+Hdf5Dataset DatasetWriter::make(const DatasetPlace& place, const StoredValue& value, const DatasetStorage& storage,
+                                const Progress& progress) {
+  const hid_t type = types_.get(value.type);
+  Hdf5Dataset dataset = create(place, type, value, storage);
+  try {
+    if (storage.codec) {
+      chunks_.write({dataset.id(), value, storage.chunk, *storage.codec, storage.fill, progress});
+    } else {
+      write_elements(dataset.id(), type, value, storage.chunk, progress);
+    }
   } catch (...) {
     dataset = {};
     H5Ldelete(place.parent, place.name.c_str(), H5P_DEFAULT);  // no half a dataset
@@ -57,11 +75,17 @@ Hdf5Dataset DatasetWriter::write(const DatasetPlace& place, const StoredValue& v
 }
 
 Hdf5Dataset DatasetWriter::create(const DatasetPlace& place, hid_t type, const StoredValue& value,
-                                  hid_t creation) const {
+                                  const DatasetStorage& storage) {
   Hdf5Space simple;
-  if (value.form == Form::null || !value.shape.empty()) simple = make_space(value);
+  if (value.form == Form::null || !value.shape.empty()) simple = make_space(value, storage.extendible);
   const hid_t space = simple ? simple.id() : scalar_.id();
-  const hid_t id = H5Dcreate2(place.parent, place.name.c_str(), type, space, place.link, creation, H5P_DEFAULT);
+  Hdf5Properties own;
+  if (!storage.is_default()) {
+    own = creation_properties(type, value, storage);
+    trial_.check(storage.filters, own.id(), type, space);
+  }
+  const hid_t id = H5Dcreate2(place.parent, place.name.c_str(), type, space, place.link,
+                              own ? own.id() : contiguous_.id(), H5P_DEFAULT);
   return Hdf5Dataset(id, id < 0 ? "create " + place.path : std::string());
 }
 

@@ -2,7 +2,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "daybook/materializer/dataset_storage.h"
+#include "daybook/materializer/hdf5_chunks.h"
+#include "daybook/materializer/hdf5_filters.h"
 #include "daybook/materializer/hdf5_handles.h"
 #include "daybook/materializer/hdf5_types.h"
 #include "daybook/materializer/plan.h"
@@ -26,17 +30,23 @@ class DatasetWriter {
  public:
   using Progress = std::function<void(std::uint64_t done)>;  // elements; may be empty
 
-  explicit DatasetWriter(Hdf5Types& types) : types_(types) {}
+  // `threads` filter chunks; 0: one a core.
+  DatasetWriter(Hdf5Types& types, unsigned threads) : types_(types), chunks_(threads) {}
 
-  // The dataset with all its elements, still open. Leaves nothing behind when it throws InvalidError (the value), Hdf5Error
-  // or what `progress` throws.
+  // The dataset with all its elements, still open. Storage that makes no sense, or that HDF5 refuses, does not cost it:
+  // it is then kept as if nothing had been said, and `notes` says so. Leaves nothing behind when it throws InvalidError
+  // (the value), Hdf5Error or what `progress` throws.
   Hdf5Dataset write(const DatasetPlace& place, const StoredValue& value, const Storage& storage,
-                    const Progress& progress);
+                    const Progress& progress, std::vector<std::string>& notes);
 
  private:
-  Hdf5Dataset create(const DatasetPlace& place, hid_t type, const StoredValue& value, hid_t creation) const;
+  Hdf5Dataset make(const DatasetPlace& place, const StoredValue& value, const DatasetStorage& storage,
+                   const Progress& progress);
+  Hdf5Dataset create(const DatasetPlace& place, hid_t type, const StoredValue& value, const DatasetStorage& storage);
 
   Hdf5Types& types_;
+  ChunkWriter chunks_;
+  FilterTrial trial_;
   Hdf5Properties contiguous_ = object_properties(H5P_DATASET_CREATE);
   Hdf5Space scalar_{H5Screate(H5S_SCALAR), "make a scalar dataspace"};
 };

@@ -4,10 +4,11 @@
 #include <memory>
 #include <string>
 
+#include "daybook/materializer/chunk_grid.h"
+
 namespace daybook::detail {
 namespace {
 
-constexpr std::uint64_t chunk_bytes = std::uint64_t{256} << 10;
 constexpr std::uint64_t block_bytes = std::uint64_t{4} << 20;        // copied through a buffer
 constexpr std::uint64_t view_block_bytes = std::uint64_t{64} << 20;  // written from where it stands
 constexpr std::uint64_t block_strings = 4096;
@@ -94,10 +95,33 @@ BlockShape choose_block(std::span<const std::uint64_t> shape, std::uint64_t max_
   return block;
 }
 
+// For chunks of which a row is more than memory should hold.
+void write_chunk_by_chunk(hid_t dataset, hid_t type, const StoredValue& value, const Shape& chunk,
+                          const std::function<void(std::uint64_t)>& progress) {
+  const ChunkGrid grid(value.shape, chunk, value.type.size());
+  const Hdf5Space file_space(H5Dget_space(dataset), "get the dataspace");
+  const std::vector<hsize_t> dims(chunk.begin(), chunk.end()), origin(chunk.size(), 0);
+  const Hdf5Space memory(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), "make a dataspace");
+  std::vector<std::byte> bytes(grid.chunk_bytes());
+  std::uint64_t done = 0;
+  for (std::uint64_t i = 0; i < grid.count(); ++i) {
+    grid.gather(i, *value.elements, {}, bytes.data());
+    const Shape at = grid.offset(i), extents = grid.extent(at);
+    const std::vector<hsize_t> start(at.begin(), at.end()), count(extents.begin(), extents.end());
+    check_hdf5(H5Sselect_hyperslab(file_space.id(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+               "select a chunk");
+    check_hdf5(H5Sselect_hyperslab(memory.id(), H5S_SELECT_SET, origin.data(), nullptr, count.data(), nullptr),
+               "select a chunk's part");
+    check_hdf5(H5Dwrite(dataset, type, memory.id(), file_space.id(), H5P_DEFAULT, bytes.data()), "write a chunk");
+    done += element_count(extents);
+    if (progress) progress(done);
+  }
+}
+
 }  // namespace
 
-Shape choose_chunk(const Shape& shape, std::uint32_t element_size) {
-  const std::uint64_t max_elements = std::max<std::uint64_t>(1, chunk_bytes / element_size);
+Shape choose_chunk(const Shape& shape, std::uint32_t element_size, std::uint64_t target) {
+  const std::uint64_t max_elements = std::max<std::uint64_t>(1, target / element_size);
   const BlockShape block = choose_block(shape, max_elements, {});
   const std::uint64_t pieces = (shape[block.axis] + block.count - 1) / block.count;
   Shape chunk = shape;
@@ -106,11 +130,13 @@ Shape choose_chunk(const Shape& shape, std::uint32_t element_size) {
   return chunk;
 }
 
-Hdf5Space make_space(const StoredValue& value) {
+Hdf5Space make_space(const StoredValue& value, bool extendible) {
   if (value.form == Form::null) return {H5Screate(H5S_NULL), "make a null dataspace"};
   if (value.shape.empty()) return {H5Screate(H5S_SCALAR), "make a scalar dataspace"};
   const std::vector<hsize_t> dims(value.shape.begin(), value.shape.end());
-  return {H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), "make a dataspace"};
+  const std::vector<hsize_t> ends(extendible ? dims.size() : 0, H5S_UNLIMITED);
+  return {H5Screate_simple(static_cast<int>(dims.size()), dims.data(), extendible ? ends.data() : nullptr),
+          "make a dataspace"};
 }
 
 std::uint64_t stored_bytes(const StoredValue& value) {
@@ -132,7 +158,12 @@ void write_elements(hid_t dataset, hid_t type, const StoredValue& value, const S
     return;
   }
 
-  const BlockShape block = choose_block(value.shape, max_elements, chunk);
+  const BlockShape block = choose_block(value.shape, max_elements, value.type.is_variable() ? Shape{} : chunk);
+  if (value.elements->data() == nullptr && block.count * block.inner > max_elements &&
+      block.count * block.inner * value.type.size() > view_block_bytes) {
+    write_chunk_by_chunk(dataset, type, value, chunk, progress);
+    return;
+  }
   const Hdf5Space file_space(H5Dget_space(dataset), "get the dataspace");
   std::vector<hsize_t> start(value.shape.size(), 0), count(value.shape.begin(), value.shape.end());
   for (std::size_t i = 0; i < block.axis; ++i) count[i] = 1;

@@ -7,12 +7,12 @@
 
 namespace daybook::detail {
 
-// A chunk of some 256 KiB that is one stretch of the array in C order, so that writing block by block fills whole
+// A chunk of at most `target` bytes (or one element) that is one stretch of the array in C order, so that writing block by block fills whole
 // chunks; never larger than the array. Chunks along the cut dimension are of like size. `shape` has elements.
-Shape choose_chunk(const Shape& shape, std::uint32_t element_size);
+Shape choose_chunk(const Shape& shape, std::uint32_t element_size, std::uint64_t target);
 
-// The dataspace h5py would write.
-Hdf5Space make_space(const StoredValue& value);
+// The dataspace h5py would write; `extendible`: without an end in any dimension.
+Hdf5Space make_space(const StoredValue& value, bool extendible = false);
 
 // Bytes of all elements; for variable-length ones what the pointers take.
 std::uint64_t stored_bytes(const StoredValue& value);

@@ -37,8 +37,8 @@ bool is_hard_link(const Node& node) {
 
 class PlanWriter {
  public:
-  PlanWriter(const Plan& plan, const AttributeLoad& load, hid_t file, const NodeProgress& progress)
-      : plan_(plan), load_(load), file_(file), progress_(progress) {
+  PlanWriter(const Plan& plan, const AttributeLoad& load, hid_t file, const NodeProgress& progress, unsigned threads)
+      : plan_(plan), load_(load), file_(file), progress_(progress), datasets_(types_, threads) {
     check_hdf5(H5Pset_char_encoding(utf8_link_.id(), H5T_CSET_UTF8), "make link properties");
     groups_.emplace("/");
     for (const Node& node : plan.nodes) {
@@ -135,7 +135,10 @@ class PlanWriter {
     DatasetWriter::Progress progress;
     if (progress_) progress = [&, total = value.count()](std::uint64_t done) { tell(node, done, total); };
     const NewerFormat format(file_, plan_.file, newer);
-    Hdf5Dataset dataset = datasets_.write({parent, name, link_properties(node), node.path}, value, storage, progress);
+    std::vector<std::string> notes;
+    Hdf5Dataset dataset =
+        datasets_.write({parent, name, link_properties(node), node.path}, value, storage, progress, notes);
+    for (std::string& note : notes) written_.notes.push_back(refusal(node, std::move(note)));
     write_attributes(node, dataset.id(), node.attributes);
     write_attributes(node, dataset.id(), more);
     dataset.close("close " + node.path);
@@ -333,7 +336,7 @@ class PlanWriter {
   hid_t file_;
   const NodeProgress& progress_;
   Hdf5Types types_;
-  DatasetWriter datasets_{types_};
+  DatasetWriter datasets_;
   Hdf5Properties group_ = object_properties(H5P_GROUP_CREATE);
   Hdf5Properties utf8_link_ = object_properties(H5P_LINK_CREATE);
   std::unordered_set<std::string> groups_;  // that exist: asking HDF5 for each object would cost more than writing it
@@ -349,7 +352,7 @@ class PlanWriter {
 }  // namespace
 
 Written write_hdf5(const Plan& plan, int descriptor, const std::filesystem::path& temporary,
-                   const std::filesystem::path& target, const NodeProgress& progress) {
+                   const std::filesystem::path& target, const NodeProgress& progress, unsigned threads) {
   const Hdf5Quiet quiet;
   FileUnderHdf5 below(descriptor);
   const FileAccess access(below);
@@ -364,7 +367,7 @@ Written write_hdf5(const Plan& plan, int descriptor, const std::filesystem::path
   try {
     Hdf5File file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), "create " + target.string());
     {
-      PlanWriter writer(plan, load, file.id(), progress);
+      PlanWriter writer(plan, load, file.id(), progress, threads);
       for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
         writer.write(i);
         check_disk();

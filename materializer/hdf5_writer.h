@@ -20,8 +20,8 @@ using NodeProgress = std::function<void(const Node& node, std::uint64_t done, st
 // Executes a settled plan: fills the empty file behind `descriptor`, which is `temporary`; messages speak
 // of `target`. A node or an attribute that
 // HDF5 or its value refuses costs only itself. StorageError when the disk does, CorruptError from the journal, and what
-// `progress` throws: the file is then worthless.
+// `progress` throws: the file is then worthless. `threads` compress, 0: one a core; the file is the same.
 Written write_hdf5(const Plan& plan, int descriptor, const std::filesystem::path& temporary,
-                   const std::filesystem::path& target, const NodeProgress& progress);
+                   const std::filesystem::path& target, const NodeProgress& progress, unsigned threads = 0);
 
 }  // namespace daybook::detail

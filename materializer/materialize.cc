@@ -6,6 +6,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/journal/materialized.h"
+#include "daybook/materializer/hdf5_filters.h"
 #include "daybook/materializer/hdf5_writer.h"
 #include "daybook/materializer/output_file.h"
 
@@ -70,7 +71,9 @@ Plan plan_before_layout(const Reader& reader, const MaterializeOptions& options,
 // make_plan(), or the default one if that is what the caller wants of a layout that fails.
 Plan plan_or_default(const Reader& reader, const MaterializeOptions& options, std::optional<std::string>& failure) {
   try {
-    return make_plan(reader, options);
+    Plan plan = make_plan(reader, options);
+    detail::require_filters(plan);
+    return plan;
   } catch (const InvalidError& e) {
     if (options.on_layout_failure == MaterializeOptions::OnLayoutFailure::fail || options.layout.steps.empty()) throw;
     failure = e.what();
@@ -150,7 +153,8 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
     meter.emplace(plan, options.progress);
     progress = [&](const Node& node, std::uint64_t done, std::uint64_t total) { meter->at(node, done, total); };
   }
-  detail::Written written = detail::write_hdf5(plan, output.descriptor(), output.path(), output.target(), progress);
+  detail::Written written =
+      detail::write_hdf5(plan, output.descriptor(), output.path(), output.target(), progress, options.threads);
   if (meter) meter->finish();
   report.bytes = output.size();
   output.commit();

@@ -17,6 +17,7 @@ struct MaterializeOptions {
   Layout layout;                  // default: what ARTIQ writes
   std::vector<std::string> only;  // globs on keys; empty: all
   std::vector<std::string> exclude;
+  unsigned threads = 0;  // that compress; 0: one a core. The file is the same whatever their number
   // What to do when the layout fails before anything is written: a transform throws, nodes get into each other's way, a
   // filter is missing. At the end of a run its file must not be lost for it: use_default writes what ARTIQ writes.
   enum class OnLayoutFailure : std::uint8_t { fail, use_default } on_layout_failure = OnLayoutFailure::fail;

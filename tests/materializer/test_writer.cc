@@ -263,12 +263,12 @@ TEST_CASE("blocks of a large array come to stand in order") {
 }
 
 TEST_CASE("automatic chunks are stretches of the array, never larger than it") {
-  CHECK(choose_chunk(Shape{10}, 8) == Shape{10});
-  CHECK(choose_chunk(Shape{65536}, 8) == Shape{32768});
-  CHECK(choose_chunk(Shape{32769}, 8) == Shape{16385});
-  CHECK(choose_chunk(Shape{100, 512, 512}, 8) == Shape{1, 64, 512});
-  CHECK(choose_chunk(Shape{1000, 50}, 2) == Shape{1000, 50});
-  CHECK(choose_chunk(Shape{5, 3}, 1 << 20) == Shape{1, 1});
+  CHECK(choose_chunk(Shape{10}, 8, 256 << 10) == Shape{10});
+  CHECK(choose_chunk(Shape{65536}, 8, 256 << 10) == Shape{32768});
+  CHECK(choose_chunk(Shape{32769}, 8, 256 << 10) == Shape{16385});
+  CHECK(choose_chunk(Shape{100, 512, 512}, 8, 256 << 10) == Shape{1, 64, 512});
+  CHECK(choose_chunk(Shape{1000, 50}, 2, 256 << 10) == Shape{1000, 50});
+  CHECK(choose_chunk(Shape{5, 3}, 1 << 20, 256 << 10) == Shape{1, 1});
 }
 
 TEST_CASE("filters go to arrays, and values stay") {
