@@ -35,6 +35,7 @@ std::string report_json(const std::string& journal, const MaterializeReport& rep
       .number("datasets", report.datasets)
       .number("bytes", report.bytes)
       .json("refused", refusals_json(report.refused))
+      .json("notes", refusals_json(report.notes))
       .str();
 }
 
@@ -71,7 +72,8 @@ Replayed replay_run(const std::string& journal, const fs::path& output, const Ma
     replayed.out = report_json(journal, report) + "\n";
   else if (replayed.file)
     replayed.out = report.file.native() + "\n";
-  replayed.err = refusals_text(report, report.refused, "is not in the file");
+  replayed.err = refusals_text(report, report.refused, "is not in the file") +
+                 refusals_text(report, report.notes, "is not as the layout says");
   if (unrecovered)
     replayed.err += fmt::format(
         "daybook: {}: the journal could not be recovered here (read-only?): the newest events may be missing\n",

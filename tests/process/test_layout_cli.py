@@ -8,7 +8,6 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import GOLDEN
 from runs import eventually, experiment, journal, live, tree
 from trace_oracle import Experiment
 
@@ -381,3 +380,15 @@ def test_killed_worker(daybook, tmp_path):
     assert process.returncode == 1 and "signal 9" in err and "5 files, 1 failed" in err, err
     left = files(tmp_path / "new")
     assert len(left) == 5 and not any(".part" in name for name in left)
+
+
+def test_no_file(daybook, results, tmp_path):
+    """A layout without a file: no file, no folder, no failure."""
+    lab = layout(tmp_path, text='[[transform]]\nuse = "no-file"\n')
+    done = daybook("replay", results, "--layout", lab, "--out-dir", tmp_path / "new", "-j", 2)
+    assert done.out == "" and "0 files, 3 runs are to have no file, 0 failed" in done.err
+    assert not (tmp_path / "new").exists()
+    run = results / "day1" / "10" / "0.daybook"
+    assert daybook("replay", run, "--layout", lab, "--json").json["file"] is None
+    assert daybook("layout", "explain", run, "--layout", lab).out.startswith("no file: ")
+    assert files(results) == []
