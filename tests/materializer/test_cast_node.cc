@@ -70,7 +70,8 @@ TEST_CASE("a cast without loss", "[cast]") {
 TEST_CASE("a cast that would change a value says which", "[cast]") {
   const double numbers[] = {0.5, 1, 2, 0.1, 4, 5};
   CHECK(complaint(Value::array(numbers, {2, 3}), "float32") ==
-        "keeps its type <f8: as <f4 element [1, 0] would change from 0.1 to 0.10000000149011612; allow-loss accepts that");
+        "keeps its type <f8: as <f4 element [1, 0] would change from 0.1 to 0.10000000149011612; allow-loss accepts "
+        "that");
   CHECK(complaint(Value(std::int64_t{1} << 31), "int32") ==
         "keeps its type <i8: as <i4 its value would change from 2147483648 to -2147483648; allow-loss accepts that");
   CHECK(complaint(Value(-1), "uint64") != "");

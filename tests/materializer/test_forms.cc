@@ -136,6 +136,9 @@ TEST_CASE("a table of many values has a row each", "[forms]") {
   for (int i = 0; i < 1000; ++i) plan.nodes.push_back(field(scalar_name(i), Value(i + 0.5)));
   plan.nodes[7].attributes = {{"unit", Value("µV")}, {"scale", Value(1000)}, {"odd", Value(std::complex<float>(1))}};
   CHECK(write(plan, folder / "x.h5").notes.empty());
+  CHECK(fs::file_size(folder / "x.h5") < 32768);
+  write(plan, folder / "again.h5");
+  CHECK(read_file(folder / "again.h5") == read_file(folder / "x.h5"));
   CHECK(h5py(folder / "x.h5", R"(
 t = f['table']
 assert t.shape == (1000,) and t.dtype.names == ('name', 'value', 'unit', 'scale'), t.dtype
@@ -256,6 +259,8 @@ TEST_CASE("an attribute may be of any size, and there may be many", "[forms]") {
   CHECK(written.refused.empty());
   CHECK(written.notes.empty());
   CHECK(newer_headers(folder / "x.h5") == 4);  // all but /small
+  write(plan, folder / "again.h5");
+  CHECK(read_file(folder / "again.h5") == read_file(folder / "x.h5"));
   CHECK(h5py(folder / "x.h5", R"(
 assert f.attrs['big'].shape == f['x'].attrs['c'].shape == f['x/big'].attrs['b'].shape == (10000,)
 assert len(f['many'].attrs) == 3000 and f['many'].attrs['a2999'] == 2999
