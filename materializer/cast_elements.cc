@@ -95,6 +95,12 @@ class Converter {
 
   static std::string element_text(const Type& type, const std::byte* element) {
     if (type.kind() == Kind::fixed_string) return quoted(fixed_text(type, element));
+    if (type.kind() == Kind::floating &&
+        type.size() < sizeof(double)) {  // with the digits that tell it from the other one
+      double number = 0;
+      Cast(type, Type::of<double>())(element, reinterpret_cast<std::byte*>(&number), 1);
+      return number_text(Type::of<double>(), reinterpret_cast<const std::byte*>(&number));
+    }
     return integer_of(type).is_number() ? number_text(integer_of(type), element) : type.name();
   }
 

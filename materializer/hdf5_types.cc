@@ -103,6 +103,7 @@ Hdf5Type compound_type(const Type& type) {
   Hdf5Type made = new_type(H5T_COMPOUND, type.size(), type);
   if (type.members().empty())
     throw InvalidError(fmt::format("type {} has no members: HDF5 cannot hold it", type.name()));
+  const std::string doing = "make type " + type.name();  // once: a table may have hundreds of members
   for (const Member& member : type.members()) {
     if (member.type.is_variable())
       throw InvalidError(fmt::format("type {} has the variable-length member {}, which is not supported", type.name(),
@@ -113,8 +114,7 @@ Hdf5Type compound_type(const Type& type) {
       part = Hdf5Type(H5Tarray_create2(part.id(), static_cast<unsigned>(dims.size()), dims.data()),
                       "make a sub-array type");
     }
-    check_hdf5(H5Tinsert(made.id(), member_name(member.name, type), member.offset, part.id()),
-               "make type " + type.name());
+    check_hdf5(H5Tinsert(made.id(), member_name(member.name, type), member.offset, part.id()), doing);
   }
   return made;
 }

@@ -18,6 +18,8 @@
 namespace daybook::detail {
 namespace {
 
+constexpr std::uint32_t many_rows_level = 4;
+
 Refusal refusal(const Node& node, std::string reason) {
   if (const DatasetState* state = node.state()) return {state->group, state->key, std::move(reason)};
   return {Group::datasets, node.path, std::move(reason)};
@@ -33,6 +35,13 @@ using Attributes = std::vector<std::pair<std::string, Value>>;
 bool is_hard_link(const Node& node) {
   const auto* link = std::get_if<AsLink>(&node.form);
   return link != nullptr && link->kind == AsLink::Kind::hard;
+}
+
+// Names of rows are alike: what nobody wants otherwise is compressed.
+Storage for_many_rows(Storage storage) {
+  if (storage.kind == Storage::Kind::automatic && storage.filters.empty())
+    storage.filters = {{shuffle_filter, "shuffle", {}}, {gzip_filter, "gzip", {many_rows_level}}};
+  return storage;
 }
 
 class PlanWriter {
@@ -156,7 +165,8 @@ class PlanWriter {
     if (table.held.empty()) throw InvalidError("none of its fields can be stored");
     try {
       const bool newer = table.newer_format || load_.is_heavy(node.path) || AttributeLoad::is_heavy(table.attributes);
-      write_value(node, form.storage, table.value, newer, table.attributes);
+      write_value(node, table.many_rows ? for_many_rows(form.storage) : form.storage, table.value, newer,
+                  table.attributes);
     } catch (const Error& e) {
       for (const Node* field : table.held)
         stranded_.push_back({field, "its table " + node.path + " could not be written"});

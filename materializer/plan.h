@@ -47,7 +47,8 @@ struct AsTable {  // the values of the table's AsField nodes, in their order
   enum class Rows : std::uint8_t {
     automatic,  // one while there are few fields, many otherwise: HDF5's time for a row grows with the square of its fields
     one,        // shape (1,), a field each; many all the same where an object header cannot describe so many fields
-    many,       // shape (n,), a row each: columns "name" and "value" (several of them if the types differ)
+    many,       // shape (n,), a row each: columns "name" and "value" (several of them if the types differ); gzipped if
+                // `storage` says nothing, since names make most of it
   };
   Storage storage;
   Rows rows = Rows::automatic;
@@ -85,6 +86,10 @@ struct Custom {
 };
 using NodeForm = std::variant<AsDataset, AsTable, AsGroup, AsAttribute, AsField, AsLink, Omitted, Refused, Custom>;
 
+namespace detail {
+struct HistoryShape;
+}
+
 // Every value a dataset had up to a point, along a new first dimension; also those from before it was removed and set
 // anew. Where shapes differ each value is padded to the largest; types are promoted as NumPy does. Of a list or an array
 // that was set once and then only grew it is the final value, its items along the first dimension: each has the time and
@@ -98,8 +103,9 @@ struct History {
   };
   DatasetState state;
   Part part = Part::values;
-  std::uint64_t max_bytes = std::uint64_t{1}
-                            << 30;  // of the values: padded, they may be far more than the journal holds
+  // Of the values: padded, or as the many states of a growing list, they may be far more than the journal holds.
+  std::uint64_t max_bytes = std::uint64_t{1} << 30;
+  std::shared_ptr<const detail::HistoryShape> known = {};  // if somebody has looked at the values already
 };
 
 // Where a node's value comes from: nowhere, a dataset of the journal, all it ever was, or a constant that must own its

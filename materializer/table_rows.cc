@@ -246,6 +246,7 @@ void make_many_rows(std::vector<TableCell> cells, TableValue& table) {
   add_values(cells, columns);
   add_attributes(cells, columns, table);
   table.value = columns.rows();
+  table.many_rows = true;
   for (const TableCell& cell : cells) table.held.push_back(cell.node);
 }
 

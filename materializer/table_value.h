@@ -17,6 +17,7 @@ namespace daybook::detail {
 // they are numbers or short texts, and like the former where not.
 struct TableValue {
   StoredValue value;
+  bool many_rows = false;
   bool newer_format = false;  // only an object header of HDF5 1.8 can describe it
   std::vector<std::pair<std::string, Value>> attributes;
   std::vector<const Node*> held;

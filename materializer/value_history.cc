@@ -147,11 +147,19 @@ HistoryShape folded_shape(const Reader& reader, const History& history, HistoryP
   return shape;
 }
 
+// Shared with whoever has looked at the values already.
+std::shared_ptr<const HistoryPoints> known_points(const Reader& reader, const History& history) {
+  if (history.known) return {history.known, &history.known->points};
+  return std::make_shared<const HistoryPoints>(history_points(reader, history.state));
+}
+
 template <class T, class Get>
-StoredValue numbers(const HistoryPoints& points, Get&& get) {
-  return {Form::array, Type::of<T>(), {points.points.size()}, elements_of_function<T>([points, get](std::uint64_t i) {
-            return get(points.points[i]);
-          })};
+StoredValue numbers(std::shared_ptr<const HistoryPoints> points, Get get) {
+  const Shape shape{points->points.size()};
+  std::function<T(std::uint64_t)> element = [points = std::move(points), get](std::uint64_t i) {
+    return get(points->points[i]);
+  };
+  return {Form::array, Type::of<T>(), shape, elements_of_function(std::move(element))};
 }
 
 }  // namespace
@@ -188,56 +196,54 @@ HistoryPoints history_points(const Reader& reader, const DatasetState& state) {
   return found;
 }
 
-HistoryShape history_shape(const Reader& reader, const History& history) {
+SharedHistoryShape history_shape(const Reader& reader, const History& history) {
+  if (history.known) return history.known;
   HistoryPoints points = history_points(reader, history.state);
-  if (points.way == HistoryPoints::Way::values) return folded_shape(reader, history, std::move(points));
+  if (points.way == HistoryPoints::Way::values)
+    return std::make_shared<const HistoryShape>(folded_shape(reader, history, std::move(points)));
   const StoredValue value = grown(reader, history, points);
   HistoryShape shape{std::move(points), value.type, {}, false};
   for (std::size_t i = 1; i < value.shape.size(); ++i) shape.inner.push_back(value.shape[i]);
-  return shape;
+  return std::make_shared<const HistoryShape>(std::move(shape));
 }
 
 StoredAs history_stored_as(const Reader& reader, const History& history) {
   if (history.part == History::Part::values || history.part == History::Part::shapes) {
-    const HistoryShape shape = history_shape(reader, history);
-    const std::uint64_t count = shape.points.points.size();
-    if (history.part == History::Part::values) return {Form::array, shape.type, with_first(count, shape.inner)};
-    return {Form::array, Type::of<std::uint64_t>(), {count, shape.inner.size()}};
+    const SharedHistoryShape shape = history_shape(reader, history);
+    const std::uint64_t count = shape->points.points.size();
+    if (history.part == History::Part::values) return {Form::array, shape->type, with_first(count, shape->inner)};
+    return {Form::array, Type::of<std::uint64_t>(), {count, shape->inner.size()}};
   }
-  const std::uint64_t count = history_points(reader, history.state).points.size();
+  const std::uint64_t count = known_points(reader, history)->points.size();
   const bool times = history.part == History::Part::times;
   return {Form::array, times ? Type::of<double>() : Type::of<std::uint64_t>(), {count}};
 }
 
 StoredValue stored_history(const Reader& reader, const History& history) {
+  using Point = HistoryPoints::Point;
   if (history.part == History::Part::times)
-    return numbers<double>(history_points(reader, history.state), [](const HistoryPoints::Point& point) {
+    return numbers<double>(known_points(reader, history), [](const Point& point) {
       return static_cast<double>(static_cast<long double>(point.time) / second);
     });
   if (history.part == History::Part::sequences)
-    return numbers<std::uint64_t>(history_points(reader, history.state),
-                                  [](const HistoryPoints::Point& point) { return point.sequence; });
-  HistoryPoints points = history_points(reader, history.state);
-  if (points.way == HistoryPoints::Way::items && history.part == History::Part::values)
-    return grown(reader, history, points);
-  const HistoryShape shape = history_shape(reader, history);
-  const std::uint64_t count = shape.points.points.size();
-  const std::uint64_t rank = shape.inner.size();
-  if (history.part == History::Part::values)
-    return {Form::array, shape.type, with_first(count, shape.inner),
-            elements_of_history(HistoryCursor(reader, sequences(shape.points)), shape.type, shape.inner)};
-  if (shape.points.way == HistoryPoints::Way::items)
-    return {
-        Form::array,
-        Type::of<std::uint64_t>(),
-        {count, rank},
-        elements_of_function<std::uint64_t>([inner = shape.inner, rank](std::uint64_t i) { return inner[i % rank]; })};
-  auto cursor = std::make_shared<HistoryCursor>(reader, sequences(shape.points));
-  return {Form::array,
-          Type::of<std::uint64_t>(),
-          {count, rank},
-          elements_of_function<std::uint64_t>(
-              [cursor, rank](std::uint64_t i) { return cursor->at(i / rank).shape[i % rank]; })};
+    return numbers<std::uint64_t>(known_points(reader, history), [](const Point& point) { return point.sequence; });
+  const SharedHistoryShape shape = history_shape(reader, history);
+  const bool items = shape->points.way == HistoryPoints::Way::items;
+  const std::uint64_t count = shape->points.points.size();
+  const std::uint64_t rank = shape->inner.size();
+  if (history.part == History::Part::values) {
+    if (items) return grown(reader, history, shape->points);
+    return {Form::array, shape->type, with_first(count, shape->inner),
+            elements_of_history(HistoryCursor(reader, sequences(shape->points)), shape->type, shape->inner)};
+  }
+  std::function<std::uint64_t(std::uint64_t)> extent = [shape, rank](std::uint64_t i) {
+    return shape->inner[i % rank];
+  };
+  if (!items)
+    extent = [cursor = std::make_shared<HistoryCursor>(reader, sequences(shape->points)), rank](std::uint64_t i) {
+      return cursor->at(i / rank).shape[i % rank];
+    };
+  return {Form::array, Type::of<std::uint64_t>(), {count, rank}, elements_of_function(std::move(extent))};
 }
 
 }  // namespace daybook::detail

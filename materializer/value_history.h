@@ -35,7 +35,8 @@ struct HistoryShape {
   Shape inner;           // of the largest value
   bool differs = false;  // not all are of that shape
 };
-HistoryShape history_shape(const Reader& reader, const History& history);
+using SharedHistoryShape = std::shared_ptr<const HistoryShape>;
+SharedHistoryShape history_shape(const Reader& reader, const History& history);  // or what the History knows already
 
 // What a History node has in the file. The elements are folded from the journal while they are read: fast in order, and
 // in bounded memory.

@@ -19,23 +19,22 @@ Node part_node(std::string path, const History& history, History::Part part) {
   return node;
 }
 
-std::vector<Node> history_nodes(const Plan& plan, const Node& of, const History& history, const std::string& group) {
+std::vector<Node> history_nodes(const Plan& plan, const Node& of, History history, const std::string& group) {
   const std::string place = detail::object_path(group, history.state.key);
   std::vector<Node> nodes;
-  nodes.push_back(part_node(place + "/value", history, History::Part::values));
-  Node& value = nodes.front();
-  value.attributes = of.attributes;
   try {
-    const detail::HistoryShape shape = detail::history_shape(*plan.reader, history);
-    const bool items = shape.points.way == detail::HistoryPoints::Way::items;
-    value.attributes.emplace_back("daybook_history", Value(items ? "items" : "values").owned());
+    history.known = detail::history_shape(*plan.reader, history);
+    const bool items = history.known->points.way == detail::HistoryPoints::Way::items;
+    nodes.push_back(part_node(place + "/value", history, History::Part::values));
+    nodes.back().attributes = of.attributes;
+    nodes.back().attributes.emplace_back("daybook_history", Value(items ? "items" : "values").owned());
     nodes.push_back(part_node(place + "/time", history, History::Part::times));
     nodes.back().attributes.emplace_back("unit", Value("s since 1970-01-01").owned());
     nodes.push_back(part_node(place + "/sequence", history, History::Part::sequences));
-    if (shape.differs) nodes.push_back(part_node(place + "/shape", history, History::Part::shapes));
+    if (history.known->differs) nodes.push_back(part_node(place + "/shape", history, History::Part::shapes));
   } catch (const InvalidError& e) {
-    value.path = place;
-    value.form = Refused{e.what(), nullptr, 0};
+    nodes.push_back(part_node(place, history, History::Part::values));
+    nodes.back().form = Refused{e.what(), nullptr, 0};
   }
   return nodes;
 }
@@ -56,7 +55,7 @@ Transform make_history(const CheckedOptions& options) {
       const auto* state = std::get_if<DatasetState>(&node.source);
       if (state == nullptr || state->group != Group::datasets || !selection.matches(plan, node)) continue;
       if (!done.insert(state->key).second) continue;
-      for (Node& made : history_nodes(plan, node, {*state, History::Part::values, max_bytes}, group))
+      for (Node& made : history_nodes(plan, node, {*state, History::Part::values, max_bytes, nullptr}, group))
         added.push_back(std::move(made));
     }
     plan.nodes.insert(plan.nodes.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
