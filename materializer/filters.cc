@@ -8,7 +8,8 @@
 namespace daybook {
 namespace {
 
-// Debian's packages. Its python3-hdf5plugin has no plug-in in it, so none brings zstd.
+// Debian 12's packages, by what is in them: python3-hdf5plugin has no plug-in, so none brings zstd, and that of
+// hdf5-plugin-lzf cannot be loaded, as it is not linked to liblzf.
 constexpr std::string_view no_package = "none";
 constexpr std::array<KnownFilter, 13> filters = {{
     {"gzip", 1, "", true},
@@ -18,7 +19,7 @@ constexpr std::array<KnownFilter, 13> filters = {{
     {"nbit", nbit_filter, "", false},
     {"scale-offset", scale_offset_filter, "", false},
     {"bzip2", 307, "hdf5-filter-plugin", true},
-    {"lzf", 32000, "hdf5-plugin-lzf", true},
+    {"lzf", 32000, "bitshuffle", true},
     {"blosc", 32001, "hdf5-filter-plugin-blosc-serial", false},
     {"lz4", 32004, "hdf5-filter-plugin", true},
     {"bitshuffle", bitshuffle_filter, "bitshuffle", false},

@@ -1,5 +1,6 @@
 #include "daybook/materializer/hdf5_driver.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +11,9 @@
 namespace daybook::detail {
 namespace {
 
-// Linux moves at most 2 GiB a call.
-constexpr std::size_t max_transfer = std::size_t{1} << 30;
+// Linux moves at most 2 GiB a call. In smaller steps the disk can begin with the first while the next is copied.
+constexpr std::size_t max_transfer = std::size_t{8} << 20;
+constexpr std::size_t most_together = std::size_t{64} << 10;
 constexpr haddr_t max_address = (haddr_t{1} << 63) - 1;
 
 // What HDF5 holds of an open file: its own part first, as it wants it.
@@ -39,6 +41,7 @@ H5FD_t* driver_open(const char*, unsigned flags, hid_t access, haddr_t) {
 }
 
 herr_t driver_close(H5FD_t* file) {
+  open_file(file).file->flush();
   delete &open_file(file);
   return 0;
 }
@@ -66,6 +69,7 @@ herr_t driver_allocate(H5FD_t* file, H5FD_mem_t, haddr_t address) {
 haddr_t driver_end(const H5FD_t* file, H5FD_mem_t) { return open_file(file).file->end(); }
 
 herr_t driver_handle(H5FD_t* file, hid_t, void** handle) {
+  open_file(file).file->flush();
   *handle = &open_file(file).descriptor;
   return 0;
 }
@@ -110,7 +114,12 @@ H5FD_class_t driver_class() {
 
 }  // namespace
 
+FileUnderHdf5::FileUnderHdf5(int descriptor) : descriptor_(descriptor) {
+  together_.reserve(most_together);  // now: no exception may pass through HDF5 later
+}
+
 bool FileUnderHdf5::read(haddr_t address, std::size_t size, void* out) {
+  flush();
   auto* bytes = static_cast<unsigned char*>(out);
   std::size_t done = 0;
   while (done < size) {
@@ -136,11 +145,33 @@ bool FileUnderHdf5::read(haddr_t address, std::size_t size, void* out) {
 void FileUnderHdf5::write(H5FD_mem_t kind, haddr_t address, std::size_t size, const void* bytes) {
   const auto* data = static_cast<const unsigned char*>(bytes);
   end_ = std::max<haddr_t>(end_, address + size);
+  const bool follows = together_.empty() || together_at_ + together_.size() == address;
+  const bool small = kind == H5FD_MEM_DRAW && size <= most_together - std::min(most_together, together_.size());
+  if (!small || !follows) flush();  // also before others, which may be for the same place
+  if (kind != H5FD_MEM_DRAW || size > most_together) {
+    put(kind, address, size, bytes);
+    return;
+  }
+  if (together_.empty()) together_at_ = address;
+  together_.insert(together_.end(), data, data + size);
+}
+
+void FileUnderHdf5::flush() {
+  if (together_.empty()) return;
+  put(H5FD_MEM_DRAW, together_at_, together_.size(), together_.data());
+  together_.clear();
+}
+
+void FileUnderHdf5::put(H5FD_mem_t kind, haddr_t address, std::size_t size, const void* bytes) {
+  const auto* data = static_cast<const unsigned char*>(bytes);
   std::size_t done = 0;
   while (done < size && error_ == 0) {
     const ssize_t put =
         ::pwrite(descriptor_, data + done, std::min(size - done, max_transfer), static_cast<off_t>(address + done));
-    if (put > 0) done += static_cast<std::size_t>(put);
+    if (put > 0) {
+      written(address + done, static_cast<std::size_t>(put));
+      done += static_cast<std::size_t>(put);
+    }
     if (put == 0) error_ = ENOSPC;
     if (put < 0 && errno != EINTR) error_ = errno;
   }
@@ -152,7 +183,21 @@ void FileUnderHdf5::write(H5FD_mem_t kind, haddr_t address, std::size_t size, co
   }
 }
 
+// The file will be synced: let the disk begin, rather than wait for it at the end. A hint; no reason to fail.
+void FileUnderHdf5::written(haddr_t address, std::size_t size) {
+  if (started_ + waiting_ != address) {
+    started_ = address;
+    waiting_ = 0;
+  }
+  waiting_ += size;
+  if (waiting_ < max_transfer) return;
+  ::sync_file_range(descriptor_, static_cast<off_t>(started_), static_cast<off_t>(waiting_), SYNC_FILE_RANGE_WRITE);
+  started_ += waiting_;
+  waiting_ = 0;
+}
+
 void FileUnderHdf5::truncate(haddr_t size) {
+  flush();
   end_ = size;
   while (error_ == 0 && ::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
     if (errno != EINTR) error_ = errno;

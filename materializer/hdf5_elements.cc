@@ -21,6 +21,8 @@ class BlockBuffer {
   const void* load(std::uint64_t first, std::uint64_t count) {
     if (value_.type.is_variable()) return load_variable(first, count);
     if (const std::byte* all = value_.elements->data(); all != nullptr) return all + first * value_.type.size();
+    const auto stretch = value_.elements->stretch(first);
+    if (stretch.size() >= count * value_.type.size()) return stretch.data();
     grow(count * value_.type.size());
     value_.elements->read(first, count, bytes_.get());
     return bytes_.get();

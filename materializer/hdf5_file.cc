@@ -35,8 +35,9 @@ void set_versions(hid_t access, const FileProperties& file) {
 }
 
 void write_user_block(FileUnderHdf5& below, const FileProperties& file) {
-  if (!file.user_block_text.empty())
-    below.write(H5FD_MEM_DRAW, 0, file.user_block_text.size(), file.user_block_text.data());
+  if (file.user_block_text.empty()) return;
+  below.write(H5FD_MEM_DRAW, 0, file.user_block_text.size(), file.user_block_text.data());
+  below.flush();
 }
 
 NewerFormat::NewerFormat(hid_t file, const FileProperties& properties, bool wanted) {

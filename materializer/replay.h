@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Elements {
   virtual void read_variable(std::uint64_t first, std::uint64_t count, std::string_view* out) const = 0;
   // All elements where they stand, if they stand in one piece; nullptr otherwise.
   [[nodiscard]] virtual const std::byte* data() const { return nullptr; }
+  // Those where they stand that follow each other in memory from element `first` on; may be none.
+  [[nodiscard]] virtual std::span<const std::byte> stretch(std::uint64_t /*first*/) const { return {}; }
 };
 
 // What HDF5 is given: lists are arrays by now, as numpy.asarray would have made them.

@@ -15,7 +15,9 @@ constexpr std::uint64_t block_elements = 4096;
 
 class ValueElements final : public Elements {
  public:
-  explicit ValueElements(Value value) : value_(std::move(value)) {}
+  explicit ValueElements(Value value) : value_(std::move(value)) {
+    if (!value_.is_contiguous() && !value_.type().is_variable()) segments_ = value_.segments();
+  }
 
   void read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
     const std::uint64_t size = value_.type().size();
@@ -40,8 +42,18 @@ class ValueElements final : public Elements {
     return value_.type().is_variable() || !value_.is_contiguous() ? nullptr : value_.bytes().data();
   }
 
+  [[nodiscard]] std::span<const std::byte> stretch(std::uint64_t first) const override {
+    std::uint64_t offset = first * value_.type().size();
+    for (const auto segment : segments_) {
+      if (offset < segment.size()) return segment.subspan(offset);
+      offset -= segment.size();
+    }
+    return {};
+  }
+
  private:
   Value value_;
+  std::vector<std::span<const std::byte>> segments_;  // of one that does not stand in one piece
   mutable std::deque<std::string> copies_;
 };
 

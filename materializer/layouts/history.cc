@@ -49,7 +49,10 @@ Transform make_history(const CheckedOptions& options) {
   const auto max_bytes = static_cast<std::uint64_t>(options.integer("max-bytes"));
   return [group, max_bytes, selection = Selection(options)](Plan& plan) {
     if (plan.reader == nullptr) return;
-    std::unordered_set<std::string_view> done;  // a dataset may stand in more than one place
+    std::unordered_set<std::string> done;  // a dataset may stand in more than one place, and be asked for twice
+    for (const Node& node : plan.nodes)
+      if (std::holds_alternative<History>(node.source) && detail::is_within(node.path, group))
+        done.insert(node.state()->key);
     std::vector<Node> added;
     for (const Node& node : plan.nodes) {
       const auto* state = std::get_if<DatasetState>(&node.source);

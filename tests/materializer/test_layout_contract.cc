@@ -17,6 +17,7 @@ TransformOptions chosen_options(const string& name) {
   static const std::map<string, TransformOptions> table = {
       {"constant", {{"attributes", OptionTable{{"lab", string("B12")}}}}},
       {"links", {{"pattern", string("(image|scan.x|text)")}, {"link", string("latest $1")}}},
+      {"history", {{"keys", texts({"scan*"})}}},
       {"move", {{"to", string("/moved")}, {"paths", texts({"/datasets/*"})}}},
       {"nexus", {{"signal", string("scan.y")}, {"axes", texts({"scan.x"})}}},
       {"omit", {{"keys", texts({"image*", "bad*"})}}},

@@ -330,5 +330,5 @@ TEST_CASE("a filter that is not there is an error before anything is written") {
   CHECK_THROWS_WITH(require_filters(plan),
                     "/a/x (layout transform compress) needs filter 33013, which HDF5 does not find here: no "
                     "Debian package brings it; put its plug-in into a folder that HDF5_PLUGIN_PATH names");
-  CHECK(filter_advice(32000) == "install the Debian package hdf5-plugin-lzf");
+  CHECK(filter_advice(32004) == "install the Debian package hdf5-filter-plugin");
 }
