@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/floating_point.h"
 #include "daybook/materializer/hdf5_compare.h"
 #include "daybook/materializer/hdf5_types.h"
 #include "daybook/materializer/object_path.h"
@@ -88,6 +89,7 @@ std::optional<Sequence> find_event(hid_t file) {
 
 std::vector<std::string> compare(const Reader& reader, const fs::path& file, const MaterializeOptions& options) {
   const Hdf5Quiet quiet;
+  const FloatingPointKeeper keeper;  // reading may load filters
   const Hdf5File found = open_file(file);
   std::vector<std::string> differences;
   const std::string uuid = to_string(reader.info().uuid);

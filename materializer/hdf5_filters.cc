@@ -6,6 +6,7 @@
 #include <map>
 
 #include "daybook/materializer/filters.h"
+#include "daybook/materializer/floating_point.h"
 
 namespace daybook::detail {
 namespace {
@@ -46,6 +47,7 @@ bool is_plain(const Filter& filter) {
 
 void require_filters(const Plan& plan) {
   const Hdf5Quiet quiet;
+  const FloatingPointKeeper keeper;
   std::map<std::int32_t, Availability> known;
   for (const Node& node : plan.nodes) {
     const Storage* storage = storage_of(node);

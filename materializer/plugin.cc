@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "daybook/materializer/floating_point.h"
 #include "daybook/materializer/object_path.h"
 #include "daybook/materializer/plugin_call.h"
 
@@ -31,6 +32,7 @@ std::shared_ptr<void> open_library(const fs::path& path, const std::string& doin
   const fs::file_status status = fs::status(file, error);
   if (!fs::exists(status)) throw_errno(doing, error ? error.value() : ENOENT);
   if (fs::is_directory(status)) throw UnsupportedError(doing + ": it is a folder, not a shared library");
+  const detail::FloatingPointKeeper keeper;
   void* const handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) throw UnsupportedError(fmt::format("{}: it cannot be loaded: {}", doing, last_dl_error()));
   return {handle, [](void* library) { dlclose(library); }};

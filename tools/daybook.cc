@@ -6,6 +6,8 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <system_error>
+#include <typeinfo>
 
 #include "daybook/journal/error.h"
 #include "tools/commands.h"
@@ -64,7 +66,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::exception& e) {
     std::fflush(stdout);
-    fmt::print(stderr, "daybook: {}\n", daybook::printable(e.what()));
+    // What fmt throws when it cannot print names no file.
+    const bool printing = typeid(e) == typeid(std::system_error) && std::ferror(stdout) != 0;
+    fmt::print(stderr, "daybook: {}{}\n", printing ? "writing to standard output: " : "", daybook::printable(e.what()));
     return exit_no;
   }
 }

@@ -72,8 +72,14 @@ void add_replay(CLI::App& program, Command& chosen) {
   options->choice.add_to(command);
   command.add_flag("--json", options->runs.style.json,
                    "Print what was done as a JSON object instead of the file's path.");
-  command.add_flag("--record", options->runs.style.record,
-                   "Write into the journal which file was made of it and how (an event \"materialized\").");
+  const auto record = [&](const char* name, ReplayStyle::Record wish, const char* help) {
+    return command.add_flag_callback(
+        name, [options, wish] { options->runs.style.record = wish; }, help);
+  };
+  record("--record", ReplayStyle::Record::always,
+         "Write into the journal which file was made of it and how (an event \"materialized\"), however large it is; "
+         "otherwise one of up to 256 MiB, after it was verified.")
+      ->excludes(record("--no-record", ReplayStyle::Record::never, "Leave the journal as it is."));
   command.footer(
       "A dataset that HDF5 cannot hold is named on standard error; all others are in the file, and the exit code is "
       "1.\n"

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daybook/journal/journal.h"
+#include "daybook/journal/verify.h"
 #include "tools/json_object.h"
 
 namespace daybook {
@@ -47,6 +48,14 @@ std::string refusals_text(const MaterializeReport& report, const std::vector<Ref
   return text;
 }
 
+constexpr std::uint64_t verified_in_passing = std::uint64_t{256} << 20;
+
+bool is_to_record(const fs::path& journal, ReplayStyle::Record wish) {
+  if (wish != ReplayStyle::Record::automatic) return wish == ReplayStyle::Record::always;
+  const Summary summary = summarize(journal);
+  return !summary.live && summary.disk_bytes <= verified_in_passing && verify(journal).damage.empty();
+}
+
 }  // namespace
 
 std::string file_name(const RunInfo& info) {
@@ -64,10 +73,12 @@ Replayed replay_run(const std::string& journal, const fs::path& output, const Ma
                     const ReplayStyle& style) {
   Reader reader(journal);
   const bool unrecovered = reader.unrecovered();
-  const MaterializeReport report =
-      style.record ? materialize_run(std::move(reader), output, options) : materialize(reader, output, options);
+  const MaterializeReport report = !unrecovered && is_to_record(journal, style.record)
+                                       ? materialize_run(std::move(reader), output, options)
+                                       : materialize(reader, output, options);
 
-  Replayed replayed{.out = {}, .err = {}, .file = !report.no_file, .whole = report.refused.empty()};
+  Replayed replayed{
+      .out = {}, .err = {}, .file = !report.no_file, .whole = report.refused.empty() && report.notes.empty()};
   if (style.json)
     replayed.out = report_json(journal, report) + "\n";
   else if (replayed.file)
@@ -78,7 +89,7 @@ Replayed replay_run(const std::string& journal, const fs::path& output, const Ma
     replayed.err += fmt::format(
         "daybook: {}: the journal could not be recovered here (read-only?): the newest events may be missing\n",
         printable(journal));
-  if (style.record && !report.not_recorded.empty())
+  if (style.record == ReplayStyle::Record::always && !report.not_recorded.empty())
     replayed.err += fmt::format("daybook: {}: the journal was not told about the file: {}\n", printable(journal),
                                 printable(report.not_recorded));
   if (report.no_file)

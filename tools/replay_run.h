@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -20,9 +21,9 @@ struct Replayed {
 
 struct ReplayStyle {
   bool json = false;
-  // Tell the journal, too. Not without being asked: who reads a journal expects it to stay as it is, and one that is
-  // damaged must not be written.
-  bool record = false;
+  // Tell the journal, too. A damaged one must not be written, so that it is verified first; one that is too large for that
+  // in passing is told only if that is asked for.
+  enum class Record : std::uint8_t { automatic, always, never } record = Record::automatic;
 };
 
 // Makes the file of one run. Throws as Reader and materialize() do.

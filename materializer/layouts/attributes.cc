@@ -38,35 +38,23 @@ class Names {
 };
 
 // Nobody becomes an attribute of one that becomes an attribute itself, and no name is used twice: those stay datasets.
-// A dataset's own attributes (its unit) go along, as NAME.unit.
 void become_attributes(Plan& plan, const std::vector<Wish>& wishes, const std::string& transform) {
   const Places places(plan);
   std::unordered_set<std::size_t> leaving;
   for (const Wish& wish : wishes) leaving.insert(wish.node);
   Names names(plan);
   std::vector<std::string> groups;
-  std::unordered_map<std::string, std::vector<std::pair<std::string, Value>>> beside;
   for (const Wish& wish : wishes) {
     const std::optional<std::size_t> object = places.find(wish.object);
     if (object && leaving.count(*object) != 0) continue;
     if (!object && !places.is_group(wish.object) && !places.is_free(wish.object)) continue;
     if (!names.take(wish.object, wish.name)) continue;
     Node& node = plan.nodes[wish.node];
-    for (const auto& [name, value] : node.attributes)
-      if (std::string with = wish.name + "." + name; names.take(wish.object, with))
-        beside[wish.object].emplace_back(std::move(with), value);
     node.form = AsAttribute{wish.object, wish.name};
     node.origin = transform;
     if (!object) groups.push_back(wish.object);
   }
   add_groups(plan, groups, transform);
-  for (Node& node : plan.nodes) {
-    const auto more = node.is_object() ? beside.find(node.path) : beside.end();
-    if (more == beside.end()) continue;
-    for (auto& attribute : more->second) node.attributes.push_back(std::move(attribute));
-    note_edit(node, transform);
-    beside.erase(more);
-  }
 }
 
 // Where the attribute of one dataset goes.

@@ -17,8 +17,8 @@ TEST_CASE("attributes go to the dataset that their name begins with") {
   CHECK(shown(plan, "scan.x") == "/datasets/scan.x  attribute \"x\" of /datasets/scan [attributes]");
   CHECK(shown(plan, "cal.offset", Group::archive) == "/archive/cal.offset  dataset [default]");
   CHECK(shown(plan, "group/a") == "/datasets/group/a  dataset [default]");
-  CHECK(attribute_names(node_of(plan, "image")) == Names{"unit", "exposure.unit"});
-  CHECK(node_of(plan, "image").edits == Names{"attributes"});
+  CHECK(attribute_names(node_of(plan, "image.exposure")) == Names{"unit"});  // the writer's: becomes exposure.unit
+  CHECK(node_of(plan, "image").edits.empty());
   CHECK_NOTHROW(settle(plan));
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("small datasets become attributes of their group") {
   CHECK(shown(plan, "big") == "/datasets/big  dataset [default]");
   CHECK(shown(plan, "none") == "/datasets/none  dataset [default]");
   CHECK(shown(plan, "scan/deep") == "/datasets/scan/deep  dataset [default]");  // scan is no group
-  CHECK(attribute_names(*plan.find("/datasets")) == Names{"image.unit", "image.exposure.unit", "scan.x.unit"});
+  CHECK(attribute_names(node_of(plan, "image")) == Names{"unit"});
   settle(plan);
   CHECK(std::holds_alternative<AsDataset>(node_of(plan, "scan/deep").form));  // has a place by now
   plan = run.after("small-as-attributes", {{"max-bytes", 8}});
@@ -117,7 +117,7 @@ TEST_CASE("scalars become fields of one table a group") {
     CHECK(shown(plan, other).find("  dataset [default]") != string::npos);
   REQUIRE(plan.find("/datasets/scalars") != nullptr);
   CHECK(std::holds_alternative<AsTable>(plan.find("/datasets/scalars")->form));
-  CHECK(attribute_names(*plan.find("/datasets/scalars")) == Names{"image.exposure.unit"});
+  CHECK(attribute_names(node_of(plan, "image.exposure")) == Names{"unit"});
   CHECK_NOTHROW(settle(plan));
 }
 
@@ -145,30 +145,13 @@ TEST_CASE("scalars-as-table takes another name where its own is taken") {
   CHECK(fault("scalars-as-table", {{"table", string("../x")}}).first == "table");
 }
 
-TEST_CASE("scalars-as-table begins another table before HDF5 has no room for the type") {
-  const FreshFolder folder;
-  RunInfo info;
-  info.class_name = "Many";
-  {
-    Journal journal = Journal::create(folder / "run.daybook", info);
-    for (int i = 0; i < 2500; ++i) journal.set("scalar_" + std::to_string(i), Value(i * 0.5));
-    journal.finish();
-  }
-  const Reader reader(folder / "run.daybook");
-  const auto fields = [&](const TransformOptions& format) {
-    Plan plan = default_plan(reader, reader.last());
-    built_in_transforms().make("file-format", format)(plan);
-    built_in_transforms().make("scalars-as-table", {})(plan);
-    settle(plan);
-    std::map<string, std::size_t> counts;
-    for (const Node& node : plan.nodes)
-      if (const auto* field = std::get_if<AsField>(&node.form)) ++counts[field->table];
-    return counts;
+TEST_CASE("scalars-as-table lets the number of scalars or the layout choose the rows") {
+  const ExampleRun run;
+  const auto rows = [&](const TransformOptions& options) {
+    Plan plan = run.after("scalars-as-table", options);
+    return std::get<AsTable>(plan.find("/datasets/scalars")->form).rows;
   };
-  const auto old = fields({});
-  CHECK(old.size() == 4);
-  for (const auto& [table, count] : old) CHECK(count <= 900);  // h5py was seen to fail at 1000, and to do 900
-  const auto recent = fields({{"low", string("v18")}});
-  CHECK(recent.size() == 2);
-  for (const auto& [table, count] : recent) CHECK(count <= 1600);
+  CHECK(rows({}) == AsTable::Rows::automatic);
+  CHECK(rows({{"rows", string("one")}}) == AsTable::Rows::one);
+  CHECK(rows({{"rows", string("many")}}) == AsTable::Rows::many);
 }

@@ -29,7 +29,7 @@ def sound(daybook, tmp_path_factory):
     e.set("image", np.random.default_rng(1).integers(0, 2**63, 30000))
     e.set("after", 1)
     run = journal(daybook, folder, "sound", e)
-    daybook.replay(run, folder / "sound.h5")
+    daybook.replay(run, folder / "sound.h5", "--no-record")
     return run, folder / "sound.h5", daybook("log", run, "--json").out
 
 
@@ -47,7 +47,7 @@ def one_line(result, *words):
 
 
 def commands(bad, folder):
-    return {"replay": ["replay", bad, "-o", folder / "bad.h5"], "log": ["log", bad, "--json"], "show": ["show", bad],
+    return {"replay": ["replay", bad, "-o", folder / "bad.h5", "--no-record"], "log": ["log", bad, "--json"], "show": ["show", bad],
             "verify": ["verify", bad], "ls": ["ls", bad.parent]}
 
 
@@ -82,7 +82,7 @@ def test_marked_value(sound, daybook, tmp_path):
     assert any(str(number) in line and "bad.daybook" in line for line in found.lines), found.out
     damage = daybook("verify", bad, "--json", expect=1).json
     assert [d["sequence"] for d in damage["damage"]] == [number] and damage["events"] == damage["last"] - 1
-    for command in (["replay", bad, "-o", tmp_path / "bad.h5"], ["log", bad]):
+    for command in (["replay", bad, "-o", tmp_path / "bad.h5", "--no-record"], ["log", bad]):
         result = daybook(*command, expect=1)
         one_line(result, "bad.daybook", number)
     assert not (tmp_path / "bad.h5").exists()

@@ -94,7 +94,7 @@ def check(daybook, run, lines, reference, acked, folder):
     assert daybook("ls", "--json", run.parent).json_lines[0]["state"] == ("finished" if ended else "crashed")
     assert digests(run) == before, "a second open changed the journal"
 
-    daybook.replay(run, folder / "file.h5")
+    daybook.replay(run, folder / "file.h5", "--no-record")
     play(lines[:max(last, 2)], watch=False).write(folder / "model.h5")
     differences = compare(folder / "file.h5", folder / "model.h5")
     started = any('"stage":"run"' in line for line in lines[:last])

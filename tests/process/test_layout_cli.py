@@ -290,13 +290,13 @@ def test_escape(name, daybook, tmp_path):
 
 
 def test_record(daybook, results, tmp_path):
-    """A journal stays as it is, unless it is to know of the file."""
+    """A journal knows of its file, unless it is to stay as it is."""
     lab = layout(tmp_path)
     run = results / "day1" / "10" / "0.daybook"
     before = (run / "data.mdb").read_bytes()
-    daybook("replay", results, "--layout", lab)
+    daybook("replay", results, "--layout", lab, "--no-record")
     assert (run / "data.mdb").read_bytes() == before
-    daybook("replay", results, "--layout", lab, "--record")
+    daybook("replay", results, "--layout", lab)
     daybook("replay", run, "--layout", lab, "--record")
     said = [e for e in daybook("log", run, "--json").json_lines if e["kind"] == "materialized"]
     assert len(said) == 1 and said[0]["layout"] == "lab" and said[0]["file"].endswith("000000000-Scan.h5")

@@ -152,3 +152,18 @@ def test_none_takes_filters_away(run):
     with h5py.File(out) as file:
         assert filters_of(file["datasets/noise"]) == [] and file["datasets/noise"].chunks is None
         assert filters_of(file["datasets/camera"]) == [2, 1]
+
+
+def test_plugins_change_no_number(daybook, tmp_path):
+    """Some filter libraries switch denormal numbers off in the thread that loads them."""
+    experiment = Experiment(class_name="Denormal", watch=False)
+    experiment.set("camera", ARRAYS["camera"])
+    experiment.set("mixed", [b"ab", 5e-324])     # becomes an array of texts
+    experiment.finish()
+    trace, layout, file = tmp_path / "run.jsonl", tmp_path / "lzf.toml", tmp_path / "x.h5"
+    trace.write_text(experiment.text())
+    daybook.ingest(trace, tmp_path / "run.daybook")
+    layout.write_text('[[transform]]\nuse = "compress"\nmethod = "lzf"\n')
+    daybook.replay(tmp_path / "run.daybook", file, "--layout", layout)
+    dump = subprocess.run(["h5dump", "-d", "/datasets/mixed", file], capture_output=True, text=True, check=True).stdout
+    assert '"5e-324' in dump, dump
