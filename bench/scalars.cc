@@ -38,7 +38,9 @@ void scalars_1000_daybook(benchmark::State& state) {
 }
 BENCHMARK(scalars_1000_daybook)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
 
-void scalars_1000_bare_C(benchmark::State& state) {
+// `times`: with HDF5's object times, as a program has that knows nothing of them. HDF5 takes a quarter less time for
+// datasets with its default properties, but two files of the same values then differ.
+void scalars_1000_bare_C(benchmark::State& state, bool times) {
   fs::remove_all(folder);
   fs::create_directories(folder);
   std::vector<std::string> names;
@@ -46,8 +48,8 @@ void scalars_1000_bare_C(benchmark::State& state) {
   std::uint64_t bytes = 0;
   for (auto _ : state) {
     bytes = bench::written_by_hdf5(folder / "run.h5", [&](hid_t file) {
-      const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate(H5S_SCALAR);
-      H5Pset_obj_track_times(creation, false);
+      const hid_t creation = times ? H5P_DEFAULT : H5Pcreate(H5P_DATASET_CREATE), space = H5Screate(H5S_SCALAR);
+      if (!times) H5Pset_obj_track_times(creation, false);
       const hid_t group = H5Gcreate2(file, "datasets", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
       for (int i = 0; i < scalars; ++i) {
         const double value = 0.5 * i;
@@ -59,11 +61,18 @@ void scalars_1000_bare_C(benchmark::State& state) {
       }
       H5Gclose(group);
       H5Sclose(space);
-      H5Pclose(creation);
+      if (!times) H5Pclose(creation);
     });
   }
   state.counters["file_bytes"] = static_cast<double>(bytes);
 }
-BENCHMARK(scalars_1000_bare_C)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(scalars_1000_bare_C, as_daybook, false)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(scalars_1000_bare_C, defaults, true)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/materializer/chunk_codec.h"
 #include "daybook/materializer/chunk_grid.h"
+#include "daybook/materializer/hdf5_dataset.h"
 #include "daybook/materializer/hdf5_handles.h"
 #include "daybook/materializer/hdf5_writer.h"
 #include "daybook/materializer/output_file.h"
@@ -51,6 +52,20 @@ Type of_size(std::uint32_t size) {
   if (size == 16) return Type::of<std::complex<double>>();
   return Type::opaque(size);
 }
+
+// Elements that stand nowhere: they are made when asked for.
+class Counting : public Elements {
+ public:
+  void read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+    largest = std::max(largest, count);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto number = static_cast<double>(first + i);
+      std::memcpy(out + i * sizeof number, &number, sizeof number);
+    }
+  }
+  void read_variable(std::uint64_t, std::uint64_t, std::string_view*) const override {}
+  mutable std::uint64_t largest = 0;
+};
 
 struct Opened {
   explicit Opened(const fs::path& path, const char* name = "/x")
@@ -248,6 +263,38 @@ TEST_CASE("a compressed file does not depend on the number of threads") {
   const Opened read(folder / "x.h5"), tiled(folder / "x.h5", "/tiled");
   CHECK(std::memcmp(read.elements(noise.size() * 8).data(), noise.data(), noise.size() * 8) == 0);
   CHECK(std::memcmp(tiled.elements(camera.size() * 2).data(), camera.data(), camera.size() * 2) == 0);
+}
+
+TEST_CASE("an array that stands nowhere is written chunk by chunk, also by HDF5's pipeline") {
+  const FreshFolder folder;
+  const Shape shape = {9, 1030, 1024};  // with such chunks a row of them is more than is kept in memory
+  for (const bool own : {true, false}) {
+    const Hdf5File file(H5Fcreate((folder / "x.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "create");
+    Hdf5Types types;
+    DatasetWriter writer(types, 2);
+    StoredValue value{.form = Form::array, .type = Type::of<double>(), .shape = shape, .elements = nullptr};
+    auto counting = std::make_unique<Counting>();
+    const Counting& elements = *counting;
+    value.elements = std::move(counting);
+    Storage storage{.filters = {shuffled}, .chunk = {9, 200, 100}, .fill_value = {}};
+    if (!own) storage.filters.push_back({5, "nbit", {}});
+    std::vector<std::string> notes;
+    std::uint64_t last = 0;
+    const auto progress = [&](std::uint64_t done) {
+      CHECK(done > last);
+      last = done;
+    };
+    const std::string name = "x", path = "/x";
+    const Hdf5Dataset dataset = writer.write({file.id(), name, H5P_DEFAULT, path}, value, storage, progress, notes);
+    CHECK(notes.empty());
+    CHECK(last == element_count(shape));
+    CHECK(elements.largest <= 9 * 200 * 100);
+    std::vector<double> read(element_count(shape));
+    check_hdf5(H5Dread(dataset.id(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, read.data()), "read");
+    bool same = true;
+    for (std::size_t i = 0; i < read.size(); ++i) same &= read[i] == static_cast<double>(i);
+    CHECK(same);
+  }
 }
 
 TEST_CASE("what is compressed is no larger than with zlib at the same level") {
