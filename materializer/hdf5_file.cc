@@ -23,6 +23,8 @@ H5F_libver_t version(FileProperties::Version v) {
 
 Hdf5Properties file_creation(const FileProperties& file, bool heavy_root) {
   Hdf5Properties made(H5Pcreate(H5P_FILE_CREATE), "make file creation properties");
+  // Newer formats would give the root times, and two files of one journal differ by them.
+  check_hdf5(H5Pset_obj_track_times(made.id(), false), "switch the root's times off");
   if (file.user_block > 0) check_hdf5(H5Pset_userblock(made.id(), file.user_block), "set the size of the user block");
   // Only a header of HDF5 1.8 knows the order of its attributes, so asking for it gives one.
   if (heavy_root)

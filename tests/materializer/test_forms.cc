@@ -345,6 +345,13 @@ TEST_CASE("a user block, and library versions", "[forms]") {
   CHECK(static_cast<int>(read_file(folder / "v18.h5")[8]) == 2);  // the superblock's version
   CHECK(static_cast<int>(read_file(folder / "v110.h5")[8]) == 3);
   CHECK(h5py(folder / "v110.h5", "assert f['x'][()] == 1.5\n"));
+  // No object has times, so that a file is the same whenever it is made: also the root.
+  const Hdf5File file(H5Fopen((folder / "v18.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "open");
+  for (const char* name : {"/", "/x", "/deep", "/deep/y"}) {
+    H5O_info_t info{};
+    REQUIRE(H5Oget_info_by_name2(file.id(), name, &info, H5O_INFO_TIME, H5P_DEFAULT) >= 0);
+    CHECK(info.mtime == 0);
+  }
 }
 
 TEST_CASE("file properties that HDF5 would not take are found before anything is written", "[forms]") {

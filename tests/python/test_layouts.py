@@ -111,7 +111,7 @@ def try_one(seed, daybook, folder):
     origin = {(n["group"], n["key"]): n for n in before if "key" in n and n["form"] == "dataset"}
     after = {}
     for node in explained.json["plan"]["nodes"]:
-        if "key" in node and "history" not in node["origin"]:
+        if "key" in node and not node["path"].startswith("/history/"):
             after[node["group"], node["key"]] = node
     wrong = []
     with h5py.File(file, "r") as f, h5py.File(default, "r") as expected:
