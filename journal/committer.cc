@@ -6,6 +6,7 @@
 #include <new>
 
 #include "daybook/journal/commit.h"
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 
 namespace daybook::detail {
@@ -84,7 +85,10 @@ void Committer::wait_for_room(Order& order, std::uint64_t record_bytes) {
 }
 
 void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Sequence sequence) {
+  const bool wraps = head_ % intake_.capacity() + framed(record_bytes) > intake_.capacity();
+  crash_point(wraps ? "wrap.before" : "publish.before");
   std::memcpy(intake_.at(head_), &head_, sizeof head_);
+  crash_point(wraps ? "wrap.after" : "publish.after");
   head_ += framed(record_bytes);
   last_ = sequence;
   const bool batch_is_large = pending() >= std::min(intake_.capacity() / 4, max_batch_bytes);
@@ -123,12 +127,14 @@ void Committer::abandon_direct(const Order& /*held*/) {
 void Committer::commit_direct(Order& order, const RecordHeader& header, std::span<const std::byte> message,
                               std::span<const std::span<const std::byte>> payload) {
   const Direct direct{&header, message, payload};
+  crash_point("direct.before");
   direct_ = &direct;
   idle_ = false;
   work_.notify_one();
   progress_.wait(order, [&] { return direct_ != &direct; });
   direct_begun_ = false;
   progress_.notify_all();
+  crash_point("direct.after");
   if (state_.last != header.sequence) std::rethrow_exception(failure_);
   last_ = header.sequence;
 }
@@ -183,12 +189,17 @@ StoredState transact(Store& store, const Fill& fill) {
   while (true) {
     try {
       Commit commit(store);
+      crash_point("batch.before");
       StoredState state = fill(commit);
       if (commit.run_ended()) state.phase = Phase::finished;
+      crash_point("commit.before");
       commit.commit(state);
+      crash_point("commit.after");
       return state;
     } catch (const MapFull&) {
+      crash_point("grow.before");
       store.grow();
+      crash_point("grow.after");
     }
   }
 }
@@ -224,6 +235,7 @@ void Committer::commit_batch(Order& order) {
     return state;
   });
   tail_ = state_.intake_position;
+  crash_point("batch.after");
   if (pending() >= max_batch_bytes) urgent_ = true;
 }
 
@@ -269,7 +281,9 @@ void Committer::sync() {
   if (tail_ >= target) return;
   order.unlock();
   try {
+    crash_point("sync.before");
     intake_.sync();
+    crash_point("sync.after");
   } catch (const StorageError&) {
     order.lock();
     record_failure(order, std::current_exception(), true);

@@ -14,6 +14,7 @@
 #include "daybook/journal/clock.h"
 #include "daybook/journal/codec.h"
 #include "daybook/journal/committer.h"
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
@@ -136,9 +137,13 @@ class Journal::Impl {
   void close() {
     check_usable();
     if (closed_.exchange(true)) return;  // whatever happens below, this object has done what it can
+    detail::crash_point("close.before");
     committer_.stop();
+    detail::crash_point("close.committed");
     detail::remove_file(path_ / "intake");
+    detail::crash_point("close.removed");
     detail::sync_directory(path_);
+    detail::crash_point("close.synced");
     lock_.reset();
   }
 
@@ -197,6 +202,7 @@ class Journal::Impl {
       if (direct) {
         committer_.commit_direct(order, header, encoder.message(), payload);
       } else {
+        detail::crash_point("append.before");
         auto* to = committer_.place();
         std::memcpy(to, &header, sizeof header);
         to += sizeof header;
@@ -274,16 +280,22 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
     }
   } litter{aside};
 
+  detail::crash_point("create.folder");
   auto intake = detail::Intake::create(aside / "intake", info.uuid, options.intake_bytes);
   intake.publish();
+  detail::crash_point("create.intake");
   detail::StoredState state;
   state.intake_id = intake.id();
   auto store = detail::Store::create(aside, info, state);
   std::optional<detail::WriterLock> lock(std::in_place, aside / "data.mdb");
+  detail::crash_point("create.store");
   detail::sync_directory(aside);
+  detail::crash_point("create.synced");
   detail::rename_new(aside, path);
+  detail::crash_point("create.renamed");
   litter.keep = true;
   detail::sync_directory(folder);
+  detail::crash_point("create.done");
   store->moved(path);
 
   Journal journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
@@ -300,12 +312,15 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
   const auto options = checked(wanted);
   const auto path = without_slash(dir);
   refuse_network(path);
+  detail::crash_point("open.before");
   auto opened = detail::open_for_writing(path);
+  detail::crash_point("open.clean");
   auto info = opened.info;
   auto intake = detail::Intake::create(path / "intake", info.uuid, options.intake_bytes);
   auto state = opened.state;
   // The state names the new intake before it is there: a crash between the two leaves a journal without an intake,
   // which is a clean one.
+  detail::crash_point("open.intake");
   state.intake_id = intake.id();
   state.intake_position = 0;
   if (state.phase == Phase::crashed) state.phase = Phase::running;
@@ -314,8 +329,11 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
     detail::write_state(transaction, opened.store->databases(), state);
     transaction.commit();
   }
+  detail::crash_point("open.state");
   intake.publish();
+  detail::crash_point("open.published");
   detail::sync_directory(path);
+  detail::crash_point("open.synced");
   return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(opened.lock), std::move(opened.store),
                                         std::move(intake), state));
 }
@@ -381,7 +399,9 @@ Sequence Journal::stage(std::string_view stage, double run_time) {
 void Journal::sync() { impl_->sync(); }
 
 void Journal::finish(std::string_view how) {
+  detail::crash_point("finish.before");
   append(event_of({}, RunEnded{how}));
+  detail::crash_point("finish.ended");
   close();
 }
 
