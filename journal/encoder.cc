@@ -241,6 +241,17 @@ void Encoder::copy_payload(std::uint64_t offset, std::span<std::byte> out) const
   }
 }
 
+RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence) {
+  RecordHeader header{};
+  header.magic = record_magic;
+  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
+  header.payload_bytes = encoder.payload_bytes();
+  std::memcpy(header.uuid, uuid.data(), uuid.size());
+  header.sequence = sequence;
+  header.checksum = record_checksum(header, encoder.message(), encoder.hash_payload());
+  return header;
+}
+
 void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {
   to.setUuid({info.uuid.data(), info.uuid.size()});
   to.setRid(info.rid);

@@ -48,6 +48,9 @@ class Encoder {
   std::uint64_t payload_bytes_ = 0;
 };
 
+// Of a record whose message is complete, all of it in the encoder.
+RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence);
+
 void build_run_info(wire::RunInfo::Builder to, const RunInfo& info);
 
 }  // namespace daybook::detail

@@ -69,6 +69,26 @@ Nanoseconds nanoseconds(double seconds) {
   return static_cast<Nanoseconds>(whole) * 1'000'000'000 + std::llround((seconds - whole) * 1e9);
 }
 
+// Of the event a run begins with.
+std::vector<std::byte> first_record(const RunInfo& info) {
+  Event started;
+  started.body = RunStarted{info};
+  Encoder encoder;
+  encoder.encode(started);
+  detail::Linker linker(nullptr, detail::StoredState());
+  const detail::Clock clock;
+  const auto monotonic = detail::Clock::monotonic();
+  // A run that is recorded after the fact began when it began, and its events follow from there.
+  const auto begun = nanoseconds(info.start_time);
+  const auto link = linker.link(started, begun != 0 ? begun : clock.wall(monotonic), monotonic, encoder.event());
+  const auto header = detail::sealed_header(encoder, info.uuid, link.sequence);
+  const auto head = std::as_bytes(std::span(&header, 1));
+  const auto message = encoder.message();
+  std::vector<std::byte> record(head.begin(), head.end());
+  record.insert(record.end(), message.begin(), message.end());
+  return record;
+}
+
 JournalOptions checked(JournalOptions options) {
   if (options.intake_bytes < least_intake_bytes) throw InvalidError("an intake needs at least 65536 bytes");
   options.intake_bytes = (options.intake_bytes + detail::intake_header_bytes - 1) / detail::intake_header_bytes *
@@ -120,9 +140,9 @@ class Journal::Impl {
     }
   }
 
-  Sequence append(const Event& event, bool internal) {
+  Sequence append(const Event& event) {
     check_usable();
-    if (!internal) detail::check_appendable(event.body);
+    detail::check_appendable(event.body);
     auto& encoder = thread_encoder();
     encoder.encode(event);
     if (encoder.payload_bytes() > detail::max_record_payload) split(encoder, event);
@@ -286,7 +306,9 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
   detail::crash_point("create.intake");
   detail::StoredState state;
   state.intake_id = intake.id();
-  auto store = detail::Store::create(aside, info, state);
+  // In the commit that makes the journal: whenever it is there, it begins as a run does.
+  state.last = 1;
+  auto store = detail::Store::create(aside, info, state, first_record(info));
   std::optional<detail::WriterLock> lock(std::in_place, aside / "data.mdb");
   detail::crash_point("create.store");
   detail::sync_directory(aside);
@@ -298,14 +320,8 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
   detail::crash_point("create.done");
   store->moved(path);
 
-  Journal journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
-                                         std::move(intake), state));
-  Event started;
-  started.body = RunStarted{journal.info()};
-  // A run that is recorded after the fact began when it began, and its events follow from there.
-  started.time = nanoseconds(journal.info().start_time);
-  journal.impl_->append(started, true);
-  return journal;
+  return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
+                                        std::move(intake), state));
 }
 
 Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wanted) {
@@ -338,7 +354,7 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
                                         std::move(intake), state));
 }
 
-Sequence Journal::append(const Event& event) { return impl_->append(event, false); }
+Sequence Journal::append(const Event& event) { return impl_->append(event); }
 
 namespace {
 

@@ -170,13 +170,14 @@ void Store::forget_dead_readers() {
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
-                                     const StoredState& state) {
+                                     const StoredState& state, std::span<const std::byte> first_record) {
   std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
   store->open_databases([&](WriteTransaction& transaction) {
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
     write_info(transaction, store->databases_, info);
     write_state(transaction, store->databases_, state);
+    transaction.append(store->databases_.events, event_key(1), first_record);
   });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
