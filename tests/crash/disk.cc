@@ -93,7 +93,8 @@ void Disk::apply(const Entry& entry) {
       return;
     }
     case What::sync: {
-      if (!lie_.empty() && kinds_[entry.file].find(lie_) != std::string::npos) return;
+      const auto& known_as = kinds_[entry.file];
+      if (!lie_.empty() && (known_as == lie_ || (lie_.front() == '.' && known_as.starts_with(lie_)))) return;
       auto& file = files_[entry.file];
       file.durable = file.now;
       file.pending.clear();
@@ -165,7 +166,8 @@ Disk::Bytes Disk::surviving(const Contents& contents, std::mt19937_64& random) {
   const auto kept = share(random);
   std::uint64_t size = image.size();
   // Or all but one of them.
-  const auto missed = random() % 4 == 0 && !contents.pending.empty() ? random() % contents.pending.size() : ~std::size_t{0};
+  const auto missed =
+      random() % 4 == 0 && !contents.pending.empty() ? random() % contents.pending.size() : ~std::size_t{0};
   for (std::size_t i = 0; i < contents.pending.size(); ++i) {
     const auto& change = contents.pending[i];
     const auto survives = [&] {

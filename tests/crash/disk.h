@@ -19,7 +19,8 @@ namespace daybook::crash {
 
 class Disk {
  public:
-  // A planted bug: syncs of files of this name did not happen ("folder" for those of folders, "" for none).
+  // A planted bug: syncs of files of this name did not happen, or of names that begin so if it begins with a dot;
+  // "folder": those of folders; "": none.
   explicit Disk(std::string lie) : lie_(std::move(lie)) {}
 
   void apply(const Entry& entry);

@@ -10,7 +10,8 @@
 
 int main(int count, char** arguments) {
   using namespace daybook::crash;
-  CLI::App app("Kills writers, cuts their power and fails their calls, and compares what is left with what was promised");
+  CLI::App app(
+      "Kills writers, cuts their power and fails their calls, and compares what is left with what was promised");
   app.require_subcommand(1);
   Order order;
   const auto hall = [&](const char* name, const char* what) {

@@ -12,16 +12,16 @@ namespace daybook::crash {
 
 struct Order {
   std::uint64_t seed = 1;
-  std::uint64_t count = 0;          // kills, images, faults; 0: the hall's own idea
-  std::string only;                 // a scenario's or point's name
-  std::string planted;              // a bug to put in
-  std::filesystem::path log;        // power: images of this log instead of a new one
-  std::optional<std::uint64_t> nth; // power: this image only; kill: this kill only
+  std::uint64_t count = 0;           // kills, images, faults; 0: the hall's own idea
+  std::string only;                  // a scenario's or point's name
+  std::string planted;               // a bug to put in
+  std::filesystem::path log;         // power: images of this log instead of a new one
+  std::optional<std::uint64_t> nth;  // power: this image only; kill: this kill only
 };
 
 struct Tally {
-  std::uint64_t runs = 0;      // kills, images, faults
-  std::uint64_t events = 0;    // acknowledged ones that were checked
+  std::uint64_t runs = 0;    // kills, images, faults
+  std::uint64_t events = 0;  // acknowledged ones that were checked
   std::uint64_t violations = 0;
 };
 

@@ -140,12 +140,13 @@ bool check_log(const Workshop& workshop, const Log& log, const Order& order, std
       kept = std::filesystem::current_path() / ("power-" + std::string(name) + "-" + std::to_string(seed) + ".log");
       log.save(kept);
     }
-    std::printf("VIOLATION after a power cut (scenario %s, seed %llu, entry %llu): %s\n  again: crash_lab power --log %s "
-                "--count %llu --nth %llu%s%s\n",
-                std::string(name).c_str(), static_cast<unsigned long long>(seed),
-                static_cast<unsigned long long>(progress.cut), ending.trouble.c_str(), kept.c_str(),
-                static_cast<unsigned long long>(count), static_cast<unsigned long long>(progress.image),
-                order.planted.empty() ? "" : " --planted ", order.planted.c_str());
+    std::printf(
+        "VIOLATION after a power cut (scenario %s, seed %llu, entry %llu): %s\n  again: crash_lab power --log %s "
+        "--count %llu --nth %llu%s%s\n",
+        std::string(name).c_str(), static_cast<unsigned long long>(seed), static_cast<unsigned long long>(progress.cut),
+        ending.trouble.c_str(), kept.c_str(), static_cast<unsigned long long>(count),
+        static_cast<unsigned long long>(progress.image), order.planted.empty() ? "" : " --planted ",
+        order.planted.c_str());
   }
   ::munmap(shared, sizeof(Progress));
   return ending.good;

@@ -60,7 +60,8 @@ Ending Child::wait() {
   ending.good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   if (WIFSIGNALED(status)) {
     ending.killed = WTERMSIG(status) == SIGKILL;
-    ending.trouble = WTERMSIG(status) == SIGALRM ? "it hangs" : std::string("it died: ") + ::strsignal(WTERMSIG(status));
+    ending.trouble =
+        WTERMSIG(status) == SIGALRM ? "it hangs" : std::string("it died: ") + ::strsignal(WTERMSIG(status));
   } else if (!ending.good && ending.trouble.empty()) {
     ending.trouble = "it ended with status " + std::to_string(WEXITSTATUS(status));
   }
@@ -72,7 +73,8 @@ Ending in_child(const std::function<void()>& work, std::chrono::seconds limit) {
 Workshop::Workshop() {
   const std::filesystem::path memory = "/dev/shm";
   const char* wanted = std::getenv("TMPDIR");
-  const auto parent = ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::path(wanted != nullptr ? wanted : "/tmp");
+  const auto parent =
+      ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::path(wanted != nullptr ? wanted : "/tmp");
   std::string name = parent / "daybook-crash-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder in " + parent.string());
   path_ = name;

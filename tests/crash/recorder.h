@@ -75,7 +75,20 @@ class Log {
 };
 
 // Kinds of calls that can fail, or be the last.
-enum class Call : std::uint8_t { none, any, open, read, write, resize, sync, rename, make_folder, unlink, map, allocate };
+enum class Call : std::uint8_t {
+  none,
+  any,
+  open,
+  read,
+  write,
+  resize,
+  sync,
+  rename,
+  make_folder,
+  unlink,
+  map,
+  allocate
+};
 
 struct Fault {
   Call call = Call::none;

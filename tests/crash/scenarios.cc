@@ -119,11 +119,14 @@ void finish(const Workshop& workshop, std::uint64_t seed, Log& log) {
 
 void reopen(const Workshop& workshop, std::uint64_t seed, Log& log) {
   auto work = work_in(workshop.path() / "disk", seed);
-  work.folder = crashed(workshop, [&] {
-    auto first = work;
-    first.folder = workshop.empty("before");
-    return first;
-  }(), "disk", log);
+  work.folder = crashed(
+      workshop,
+      [&] {
+        auto first = work;
+        first.folder = workshop.empty("before");
+        return first;
+      }(),
+      "disk", log);
   work.finish = seed % 2 == 0;
   record_work(work, log);
 }

@@ -230,13 +230,13 @@ unsigned mode_of(int flags, std::va_list arguments) {
 
 extern "C" {
 
-#define OPEN_WRAPPER(name, folder, declared)                 \
-  int name(declared const char* path, int flags, ...) {      \
-    std::va_list arguments;                                  \
-    va_start(arguments, flags);                              \
-    const auto mode = mode_of(flags, arguments);             \
-    va_end(arguments);                                       \
-    return open_call(folder, path, flags, mode);             \
+#define OPEN_WRAPPER(name, folder, declared)            \
+  int name(declared const char* path, int flags, ...) { \
+    std::va_list arguments;                             \
+    va_start(arguments, flags);                         \
+    const auto mode = mode_of(flags, arguments);        \
+    va_end(arguments);                                  \
+    return open_call(folder, path, flags, mode);        \
   }
 #define NO_FOLDER
 #define ONE_FOLDER int folder,
@@ -271,9 +271,8 @@ ssize_t pwritev64(int descriptor, const iovec* pieces, int count, off64_t offset
 ssize_t write(int descriptor, const void* bytes, std::size_t size) {
   static auto* const call = real<ssize_t(int, const void*, std::size_t)>("write");
   const iovec piece{const_cast<void*>(bytes), size};
-  return write_call(descriptor, position(descriptor), &piece, 1, [&](const iovec* pieces, int) {
-    return call(descriptor, pieces->iov_base, pieces->iov_len);
-  });
+  return write_call(descriptor, position(descriptor), &piece, 1,
+                    [&](const iovec* pieces, int) { return call(descriptor, pieces->iov_base, pieces->iov_len); });
 }
 
 ssize_t writev(int descriptor, const iovec* pieces, int count) {

@@ -18,11 +18,11 @@ struct Work {
   std::filesystem::path folder;  // the journal is run.daybook in it, the file out.h5
   std::uint64_t seed = 0;
   std::uint32_t threads = 1;
-  std::uint64_t steps = 100;      // of each thread
-  unsigned large = 0;             // steps of a thousand that are too large for the intake
-  unsigned syncs = 0;             // of a thousand
-  unsigned files = 0;             // steps of a thousand of the first thread after which out.h5 is made
-  std::uint64_t map_bytes = 0;    // of a new journal's; 0: the usual
+  std::uint64_t steps = 100;    // of each thread
+  unsigned large = 0;           // steps of a thousand that are too large for the intake
+  unsigned syncs = 0;           // of a thousand
+  unsigned files = 0;           // steps of a thousand of the first thread after which out.h5 is made
+  std::uint64_t map_bytes = 0;  // of a new journal's; 0: the usual
   std::chrono::milliseconds interval{1};
   bool finish = false;
 
