@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <new>
+#include <system_error>
 
 #include "daybook/journal/commit.h"
 #include "daybook/journal/crash_point.h"
@@ -46,7 +48,11 @@ Committer::~Committer() {
 }
 
 void Committer::start() {
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& e) {
+    throw_errno("starting the thread that commits to '" + store_->path().string() + "'", e.code().value());
+  }
 }
 
 void Committer::throw_if_broken(const Order& order) const {
@@ -223,7 +229,7 @@ bool may_be_retried(const std::exception_ptr& failure) {
 void Committer::commit_batch(Order& order) {
   const auto from = tail_;
   const auto to = head_;
-  attempt(order, [&](Commit& commit, StoredState state) {
+  const auto fill = [&](Commit& commit, StoredState state) {
     auto position = from;
     while (position < to && position - from < max_batch_bytes) {
       const auto record = trusted_record(intake_.at(position + intake_frame_bytes));
@@ -233,18 +239,20 @@ void Committer::commit_batch(Order& order) {
     }
     state.intake_position = position;
     return state;
-  });
+  };
+  attempt(order, std::ref(fill));  // which takes no memory: nothing may fail out here
   tail_ = state_.intake_position;
   crash_point("batch.after");
   if (pending() >= max_batch_bytes) urgent_ = true;
 }
 
 void Committer::commit_one(Order& order, const Direct& direct) {
-  attempt(order, [&](Commit& commit, StoredState state) {
+  const auto fill = [&](Commit& commit, StoredState state) {
     commit.add(*direct.header, direct.message, direct.payload);
     state.last = direct.header->sequence;
     return state;
-  });
+  };
+  attempt(order, std::ref(fill));
 }
 
 void Committer::attempt(Order& order, const std::function<StoredState(Commit&, StoredState)>& fill) {

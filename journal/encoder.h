@@ -37,6 +37,7 @@ class Encoder {
   [[nodiscard]] std::uint64_t hash_payload() const;  // of the payload with its padding
 
  private:
+  void encode_whole(const Event& event, std::span<const Sequence> parts);
   void build(const Event& event, std::span<const Sequence> parts);
   void build_value(wire::Value::Builder to, const Value& value, unsigned depth);
   void build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes);

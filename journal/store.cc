@@ -45,9 +45,11 @@ constexpr std::uint64_t least_map_bytes = std::uint64_t{1} << 20;
 // A message of one segment, as the `run` database holds it.
 template <class Message, class Build>
 std::vector<std::byte> flat(const Build& build) {
-  unsigned words = 1024;
+  std::size_t words = 1024;
   while (true) {
-    capnp::MallocMessageBuilder builder(words);
+    // Given to the builder: for memory that it asks for itself and does not get it throws a kj::Exception.
+    std::vector<capnp::word> scratch(words);
+    capnp::MallocMessageBuilder builder(kj::arrayPtr(scratch.data(), scratch.size()));
     build(builder.initRoot<Message>());
     const auto segments = builder.getSegmentsForOutput();
     if (segments.size() == 1) {
@@ -55,7 +57,7 @@ std::vector<std::byte> flat(const Build& build) {
       return {first, first + segments[0].size() * sizeof(capnp::word)};
     }
     words = 64;
-    for (const auto segment : segments) words += static_cast<unsigned>(segment.size());
+    for (const auto segment : segments) words += segment.size();
   }
 }
 
