@@ -336,6 +336,9 @@ void arm(const Fault& fault) {
   s.armed = fault.call;
 }
 
+Unwatched::Unwatched() : before_(inside) { inside = true; }
+Unwatched::~Unwatched() { inside = before_; }
+
 void disarm() { state().armed = Call::none; }
 std::uint64_t calls_passed() { return state().passed; }
 bool fault_met() { return state().met; }

@@ -104,6 +104,17 @@ void watch(const std::filesystem::path& folder, Log* log, const Mark& base = {})
 void note(const Mark& mark);
 void arm(const Fault& fault);
 void disarm();
+// While it lives this thread's calls are nobody's business: the laboratory's own.
+class Unwatched {
+ public:
+  Unwatched();
+  Unwatched(const Unwatched&) = delete;
+  Unwatched& operator=(const Unwatched&) = delete;
+  ~Unwatched();
+
+ private:
+  bool before_;
+};
 // Calls of the armed kind so far, and whether the fault was met.
 std::uint64_t calls_passed();
 bool fault_met();
