@@ -39,9 +39,7 @@ Intake Intake::create(const std::filesystem::path& path, const Uuid& uuid, std::
   header.id = random_bits();
   std::memcpy(header.uuid, uuid.data(), uuid.size());
   header.checksum = header_checksum(header);
-  if (::pwrite(intake.file_.get(), &header, sizeof header, 0) != sizeof header) {
-    throw_errno("writing " + quoted(intake.made_at_), errno);
-  }
+  write_at(intake.file_.get(), 0, std::as_bytes(std::span(&header, 1)), intake.made_at_);
   sync_file(intake.file_.get(), intake.made_at_);
   intake.map(true);
   return intake;
@@ -55,7 +53,8 @@ Intake Intake::open(const std::filesystem::path& path) {
   struct stat info {};
   if (::fstat(intake.file_.get(), &info) != 0) throw_errno("looking at " + quoted(path), errno);
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (::pread(intake.file_.get(), &header, sizeof header, 0) != sizeof header || header.magic != intake_magic) {
+  const auto got = read_at(intake.file_.get(), 0, std::as_writable_bytes(std::span(&header, 1)), path);
+  if (got != sizeof header || header.magic != intake_magic) {
     throw CorruptError(quoted(path) + " does not start like an intake: it is damaged");
   }
   if (header.version != format_version) {
