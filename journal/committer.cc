@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <new>
+#include <system_error>
 
 #include "daybook/journal/commit.h"
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 
 namespace daybook::detail {
@@ -45,7 +48,11 @@ Committer::~Committer() {
 }
 
 void Committer::start() {
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& e) {
+    throw_errno("starting the thread that commits to '" + store_->path().string() + "'", e.code().value());
+  }
 }
 
 void Committer::throw_if_broken(const Order& order) const {
@@ -84,7 +91,10 @@ void Committer::wait_for_room(Order& order, std::uint64_t record_bytes) {
 }
 
 void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Sequence sequence) {
+  const bool wraps = head_ % intake_.capacity() + framed(record_bytes) > intake_.capacity();
+  crash_point(wraps ? "wrap.before" : "publish.before");
   std::memcpy(intake_.at(head_), &head_, sizeof head_);
+  crash_point(wraps ? "wrap.after" : "publish.after");
   head_ += framed(record_bytes);
   last_ = sequence;
   const bool batch_is_large = pending() >= std::min(intake_.capacity() / 4, max_batch_bytes);
@@ -123,12 +133,14 @@ void Committer::abandon_direct(const Order& /*held*/) {
 void Committer::commit_direct(Order& order, const RecordHeader& header, std::span<const std::byte> message,
                               std::span<const std::span<const std::byte>> payload) {
   const Direct direct{&header, message, payload};
+  crash_point("direct.before");
   direct_ = &direct;
   idle_ = false;
   work_.notify_one();
   progress_.wait(order, [&] { return direct_ != &direct; });
   direct_begun_ = false;
   progress_.notify_all();
+  crash_point("direct.after");
   if (state_.last != header.sequence) std::rethrow_exception(failure_);
   last_ = header.sequence;
 }
@@ -183,12 +195,17 @@ StoredState transact(Store& store, const Fill& fill) {
   while (true) {
     try {
       Commit commit(store);
+      crash_point("batch.before");
       StoredState state = fill(commit);
       if (commit.run_ended()) state.phase = Phase::finished;
+      crash_point("commit.before");
       commit.commit(state);
+      crash_point("commit.after");
       return state;
     } catch (const MapFull&) {
+      crash_point("grow.before");
       store.grow();
+      crash_point("grow.after");
     }
   }
 }
@@ -212,7 +229,7 @@ bool may_be_retried(const std::exception_ptr& failure) {
 void Committer::commit_batch(Order& order) {
   const auto from = tail_;
   const auto to = head_;
-  attempt(order, [&](Commit& commit, StoredState state) {
+  const auto fill = [&](Commit& commit, StoredState state) {
     auto position = from;
     while (position < to && position - from < max_batch_bytes) {
       const auto record = trusted_record(intake_.at(position + intake_frame_bytes));
@@ -222,17 +239,20 @@ void Committer::commit_batch(Order& order) {
     }
     state.intake_position = position;
     return state;
-  });
+  };
+  attempt(order, std::ref(fill));  // which takes no memory: nothing may fail out here
   tail_ = state_.intake_position;
+  crash_point("batch.after");
   if (pending() >= max_batch_bytes) urgent_ = true;
 }
 
 void Committer::commit_one(Order& order, const Direct& direct) {
-  attempt(order, [&](Commit& commit, StoredState state) {
+  const auto fill = [&](Commit& commit, StoredState state) {
     commit.add(*direct.header, direct.message, direct.payload);
     state.last = direct.header->sequence;
     return state;
-  });
+  };
+  attempt(order, std::ref(fill));
 }
 
 void Committer::attempt(Order& order, const std::function<StoredState(Commit&, StoredState)>& fill) {
@@ -269,7 +289,9 @@ void Committer::sync() {
   if (tail_ >= target) return;
   order.unlock();
   try {
+    crash_point("sync.before");
     intake_.sync();
+    crash_point("sync.after");
   } catch (const StorageError&) {
     order.lock();
     record_failure(order, std::current_exception(), true);

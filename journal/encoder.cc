@@ -1,11 +1,13 @@
 #include "daybook/journal/encoder.h"
 
+#include <kj/exception.h>
 #define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
 #include <xxhash.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 #include <string>
 #include <type_traits>
 
@@ -58,6 +60,16 @@ void build_type(wire::Type::Builder to, const Type& type) {
 Encoder::Encoder() : scratch_(first_scratch_words) {}
 
 void Encoder::encode(const Event& event, std::span<const Sequence> parts) {
+  try {
+    encode_whole(event, parts);
+  } catch (const kj::Exception& e) {
+    // The only way in which a builder fails; Cap'n Proto does not say it by std::bad_alloc.
+    if (e.getType() == kj::Exception::Type::OVERLOADED) throw std::bad_alloc();
+    throw;
+  }
+}
+
+void Encoder::encode_whole(const Event& event, std::span<const Sequence> parts) {
   if (scratch_.size() > kept_scratch_words) {
     builder_.reset();
     scratch_ = std::vector<capnp::word>(first_scratch_words);
@@ -239,6 +251,17 @@ void Encoder::copy_payload(std::uint64_t offset, std::span<std::byte> out) const
     out = out.subspan(part.size());
     offset = 0;
   }
+}
+
+RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence) {
+  RecordHeader header{};
+  header.magic = record_magic;
+  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
+  header.payload_bytes = encoder.payload_bytes();
+  std::memcpy(header.uuid, uuid.data(), uuid.size());
+  header.sequence = sequence;
+  header.checksum = record_checksum(header, encoder.message(), encoder.hash_payload());
+  return header;
 }
 
 void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {

@@ -37,6 +37,7 @@ class Encoder {
   [[nodiscard]] std::uint64_t hash_payload() const;  // of the payload with its padding
 
  private:
+  void encode_whole(const Event& event, std::span<const Sequence> parts);
   void build(const Event& event, std::span<const Sequence> parts);
   void build_value(wire::Value::Builder to, const Value& value, unsigned depth);
   void build_attributes(capnp::List<wire::Attribute>::Builder to, std::span<const Attribute> attributes);
@@ -47,6 +48,9 @@ class Encoder {
   std::vector<std::span<const std::byte>> pieces_;
   std::uint64_t payload_bytes_ = 0;
 };
+
+// Of a record whose message is complete, all of it in the encoder.
+RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence);
 
 void build_run_info(wire::RunInfo::Builder to, const RunInfo& info);
 

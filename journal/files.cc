@@ -1,5 +1,6 @@
 #include "daybook/journal/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -83,6 +85,28 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags, unsigned 
   return FileDescriptor(fd);
 }
 
+void write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const auto put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) throw_errno("writing " + quoted(path), put < 0 ? errno : ENOSPC);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+}
+
+std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::filesystem::path& path) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const auto got = ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno("reading " + quoted(path), errno);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
 void sync_file(int fd, const std::filesystem::path& path) {
   if (::fsync(fd) != 0) throw_errno("syncing " + quoted(path), errno);
 }
@@ -131,21 +155,35 @@ std::filesystem::path aside_name(const std::filesystem::path& target) {
                                  std::to_string(::getpid()) + "." + random.data() + ".part");
 }
 
+std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder) {
+  // By hand: std::filesystem's iterator ends the process where it runs out of memory (libstdc++ 12).
+  std::vector<std::filesystem::path> paths;
+  struct Close {
+    void operator()(DIR* open) const { ::closedir(open); }
+  };
+  const std::unique_ptr<DIR, Close> open(::opendir(folder.c_str()));
+  if (open == nullptr) return paths;
+  while (const auto* entry = ::readdir(open.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") paths.push_back(folder / name);
+  }
+  return paths;
+}
+
 void remove_abandoned(const std::filesystem::path& target) {
   const auto prefix = "." + target.filename().string() + "." + host_tag() + ".";
-  std::error_code error;
   const auto folder = target.parent_path().empty() ? std::filesystem::path(".") : target.parent_path();
   std::vector<std::filesystem::path> abandoned;
-  for (auto entry = std::filesystem::directory_iterator(folder, error);
-       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const auto name = entry->path().filename().string();
+  for (const auto& path : paths_in(folder)) {
+    const auto name = path.filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(".part")) continue;
     int pid = 0;
     const auto* digits = name.data() + prefix.size();
     const auto parsed = std::from_chars(digits, name.data() + name.size(), pid);
     if (parsed.ec != std::errc() || pid <= 0) continue;
-    if (::kill(pid, 0) != 0 && errno == ESRCH) abandoned.push_back(entry->path());
+    if (::kill(pid, 0) != 0 && errno == ESRCH) abandoned.push_back(path);
   }
+  std::error_code error;
   for (const auto& path : abandoned) std::filesystem::remove_all(path, error);
 }
 

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace daybook::detail {
 
@@ -29,6 +31,9 @@ class FileDescriptor {
 
 // open(2) with O_CLOEXEC; StorageError names the path.
 FileDescriptor open_file(const std::filesystem::path& path, int flags, unsigned mode = 0666);
+// All of it; StorageError names the path. read_at() says how much there was.
+void write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, const std::filesystem::path& path);
+std::size_t read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::filesystem::path& path);
 void sync_file(int fd, const std::filesystem::path& path);  // fsync
 void sync_data(int fd, const std::filesystem::path& path);  // fdatasync
 void sync_directory(const std::filesystem::path& dir);
@@ -40,6 +45,8 @@ void remove_file(const std::filesystem::path& path);
 
 // A name beside `target` for making it aside: hidden, and not ending like it. Unique to this process and call.
 std::filesystem::path aside_name(const std::filesystem::path& target);
+// What is in a folder; nothing if it cannot be read.
+std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder);
 // Removes what aside_name() named for this target in processes of this machine that are gone.
 void remove_abandoned(const std::filesystem::path& target);
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 
 namespace daybook::detail {
@@ -38,9 +39,7 @@ Intake Intake::create(const std::filesystem::path& path, const Uuid& uuid, std::
   header.id = random_bits();
   std::memcpy(header.uuid, uuid.data(), uuid.size());
   header.checksum = header_checksum(header);
-  if (::pwrite(intake.file_.get(), &header, sizeof header, 0) != sizeof header) {
-    throw_errno("writing " + quoted(intake.made_at_), errno);
-  }
+  write_at(intake.file_.get(), 0, std::as_bytes(std::span(&header, 1)), intake.made_at_);
   sync_file(intake.file_.get(), intake.made_at_);
   intake.map(true);
   return intake;
@@ -54,7 +53,8 @@ Intake Intake::open(const std::filesystem::path& path) {
   struct stat info {};
   if (::fstat(intake.file_.get(), &info) != 0) throw_errno("looking at " + quoted(path), errno);
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (::pread(intake.file_.get(), &header, sizeof header, 0) != sizeof header || header.magic != intake_magic) {
+  const auto got = read_at(intake.file_.get(), 0, std::as_writable_bytes(std::span(&header, 1)), path);
+  if (got != sizeof header || header.magic != intake_magic) {
     throw CorruptError(quoted(path) + " does not start like an intake: it is damaged");
   }
   if (header.version != format_version) {
@@ -108,9 +108,10 @@ std::optional<RecordView> Intake::find_next(std::uint64_t position, Sequence seq
   const std::span<const std::byte> ring(at(position), header_.capacity);
   std::uint64_t frame = 0;
   std::memcpy(&frame, ring.data(), sizeof frame);
-  if (frame != position) return std::nullopt;
+  const bool ignores_laps = is_planted("lap");
+  if (frame != position && !ignores_laps) return std::nullopt;
   auto record = find_record(ring.subspan(intake_frame_bytes));
-  if (!record || record->header.sequence != sequence) return std::nullopt;
+  if (!record || (record->header.sequence != sequence && !ignores_laps)) return std::nullopt;
   if (std::memcmp(record->header.uuid, header_.uuid, sizeof header_.uuid) != 0) return std::nullopt;
   return record;
 }

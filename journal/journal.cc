@@ -14,6 +14,7 @@
 #include "daybook/journal/clock.h"
 #include "daybook/journal/codec.h"
 #include "daybook/journal/committer.h"
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
@@ -68,6 +69,26 @@ Nanoseconds nanoseconds(double seconds) {
   return static_cast<Nanoseconds>(whole) * 1'000'000'000 + std::llround((seconds - whole) * 1e9);
 }
 
+// Of the event a run begins with.
+std::vector<std::byte> first_record(const RunInfo& info) {
+  Event started;
+  started.body = RunStarted{info};
+  Encoder encoder;
+  encoder.encode(started);
+  detail::Linker linker(nullptr, detail::StoredState());
+  const detail::Clock clock;
+  const auto monotonic = detail::Clock::monotonic();
+  // A run that is recorded after the fact began when it began, and its events follow from there.
+  const auto begun = nanoseconds(info.start_time);
+  const auto link = linker.link(started, begun != 0 ? begun : clock.wall(monotonic), monotonic, encoder.event());
+  const auto header = detail::sealed_header(encoder, info.uuid, link.sequence);
+  const auto head = std::as_bytes(std::span(&header, 1));
+  const auto message = encoder.message();
+  std::vector<std::byte> record(head.begin(), head.end());
+  record.insert(record.end(), message.begin(), message.end());
+  return record;
+}
+
 JournalOptions checked(JournalOptions options) {
   if (options.intake_bytes < least_intake_bytes) throw InvalidError("an intake needs at least 65536 bytes");
   options.intake_bytes = (options.intake_bytes + detail::intake_header_bytes - 1) / detail::intake_header_bytes *
@@ -119,9 +140,9 @@ class Journal::Impl {
     }
   }
 
-  Sequence append(const Event& event, bool internal) {
+  Sequence append(const Event& event) {
     check_usable();
-    if (!internal) detail::check_appendable(event.body);
+    detail::check_appendable(event.body);
     auto& encoder = thread_encoder();
     encoder.encode(event);
     if (encoder.payload_bytes() > detail::max_record_payload) split(encoder, event);
@@ -136,9 +157,13 @@ class Journal::Impl {
   void close() {
     check_usable();
     if (closed_.exchange(true)) return;  // whatever happens below, this object has done what it can
+    detail::crash_point("close.before");
     committer_.stop();
+    detail::crash_point("close.committed");
     detail::remove_file(path_ / "intake");
+    detail::crash_point("close.removed");
     detail::sync_directory(path_);
+    detail::crash_point("close.synced");
     lock_.reset();
   }
 
@@ -197,6 +222,7 @@ class Journal::Impl {
       if (direct) {
         committer_.commit_direct(order, header, encoder.message(), payload);
       } else {
+        detail::crash_point("append.before");
         auto* to = committer_.place();
         std::memcpy(to, &header, sizeof header);
         to += sizeof header;
@@ -274,38 +300,43 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
     }
   } litter{aside};
 
+  detail::crash_point("create.folder");
   auto intake = detail::Intake::create(aside / "intake", info.uuid, options.intake_bytes);
   intake.publish();
+  detail::crash_point("create.intake");
   detail::StoredState state;
   state.intake_id = intake.id();
-  auto store = detail::Store::create(aside, info, state);
+  // In the commit that makes the journal: whenever it is there, it begins as a run does.
+  state.last = 1;
+  auto store = detail::Store::create(aside, info, state, first_record(info));
   std::optional<detail::WriterLock> lock(std::in_place, aside / "data.mdb");
+  detail::crash_point("create.store");
   detail::sync_directory(aside);
+  detail::crash_point("create.synced");
   detail::rename_new(aside, path);
+  detail::crash_point("create.renamed");
   litter.keep = true;
   detail::sync_directory(folder);
+  detail::crash_point("create.done");
   store->moved(path);
 
-  Journal journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
-                                         std::move(intake), state));
-  Event started;
-  started.body = RunStarted{journal.info()};
-  // A run that is recorded after the fact began when it began, and its events follow from there.
-  started.time = nanoseconds(journal.info().start_time);
-  journal.impl_->append(started, true);
-  return journal;
+  return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
+                                        std::move(intake), state));
 }
 
 Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wanted) {
   const auto options = checked(wanted);
   const auto path = without_slash(dir);
   refuse_network(path);
+  detail::crash_point("open.before");
   auto opened = detail::open_for_writing(path);
+  detail::crash_point("open.clean");
   auto info = opened.info;
   auto intake = detail::Intake::create(path / "intake", info.uuid, options.intake_bytes);
   auto state = opened.state;
   // The state names the new intake before it is there: a crash between the two leaves a journal without an intake,
   // which is a clean one.
+  detail::crash_point("open.intake");
   state.intake_id = intake.id();
   state.intake_position = 0;
   if (state.phase == Phase::crashed) state.phase = Phase::running;
@@ -314,13 +345,16 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
     detail::write_state(transaction, opened.store->databases(), state);
     transaction.commit();
   }
+  detail::crash_point("open.state");
   intake.publish();
+  detail::crash_point("open.published");
   detail::sync_directory(path);
+  detail::crash_point("open.synced");
   return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(opened.lock), std::move(opened.store),
                                         std::move(intake), state));
 }
 
-Sequence Journal::append(const Event& event) { return impl_->append(event, false); }
+Sequence Journal::append(const Event& event) { return impl_->append(event); }
 
 namespace {
 
@@ -381,7 +415,9 @@ Sequence Journal::stage(std::string_view stage, double run_time) {
 void Journal::sync() { impl_->sync(); }
 
 void Journal::finish(std::string_view how) {
+  detail::crash_point("finish.before");
   append(event_of({}, RunEnded{how}));
+  detail::crash_point("finish.ended");
   close();
 }
 

@@ -80,6 +80,8 @@ void check_append(std::string_view key, const DatasetChain& dataset, const Appen
   }
 }
 
+void prepare_form(DatasetChain& dataset, const Value& value) { dataset.shape.reserve(value.shape().size()); }
+
 void take_form(DatasetChain& dataset, const Value& value) {
   dataset.form = value.form();
   dataset.type = value.type();

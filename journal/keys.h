@@ -48,6 +48,8 @@ void check_mutate_item(std::string_view key, const DatasetChain& dataset, const 
 void check_append(std::string_view key, const DatasetChain& dataset, const Append& event);
 void check_present(std::string_view key, const DatasetChain& dataset, std::string_view doing);
 
+// Takes the memory that take_form() will need.
+void prepare_form(DatasetChain& dataset, const Value& value);
 // The dataset's form after a whole value was given.
 void take_form(DatasetChain& dataset, const Value& value);
 // … and after an append.

@@ -130,6 +130,7 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
         using Body = std::decay_t<decltype(body)>;
         if constexpr (std::is_same_v<Body, Set>) {
           link.dataset = &dataset(event.key);
+          prepare_form(*link.dataset, body.value);
           to.getSet().setBorn(keeps_place(*link.dataset, body) ? link.dataset->born : 0);
         } else if constexpr (std::is_same_v<Body, Mutate>) {
           link.dataset = &dataset(event.key);
@@ -142,6 +143,7 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
         } else if constexpr (std::is_same_v<Body, Replace>) {
           link.dataset = &dataset(event.key);
           check_present(event.key, *link.dataset, "replace its value");
+          prepare_form(*link.dataset, body.value);
           to.getReplace().setDeclared(link.dataset->declared);
         } else if constexpr (std::is_same_v<Body, Append>) {
           link.dataset = &dataset(event.key);
@@ -179,7 +181,7 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
   return link;
 }
 
-void Linker::accept(const Link& link, const Event& event) {
+void Linker::accept(const Link& link, const Event& event) noexcept {
   last_ = link.sequence;
   last_time_ = link.time;
   last_monotonic_ = link.monotonic;

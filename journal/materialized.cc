@@ -1,7 +1,5 @@
 #include "daybook/journal/materialized.h"
 
-#include <cstring>
-
 #include "daybook/journal/clock.h"
 #include "daybook/journal/codec.h"
 #include "daybook/journal/commit.h"
@@ -38,13 +36,7 @@ bool append_materialized(const std::filesystem::path& journal, const Materialize
   detail::Clock clock;
   const auto monotonic = detail::Clock::monotonic();
   const auto link = linker.link(event, clock.wall(monotonic), monotonic, encoder.event());
-  detail::RecordHeader header{};
-  header.magic = detail::record_magic;
-  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
-  header.payload_bytes = encoder.payload_bytes();
-  std::memcpy(header.uuid, opened.info.uuid.data(), opened.info.uuid.size());
-  header.sequence = link.sequence;
-  header.checksum = detail::record_checksum(header, encoder.message(), encoder.hash_payload());
+  const auto header = detail::sealed_header(encoder, opened.info.uuid, link.sequence);
   detail::StoredState state = opened.state;
   state.last = link.sequence;
   while (true) {

@@ -21,7 +21,7 @@ struct RecordHeader {
   std::uint64_t payload_bytes;  // of all values, each with the zero bytes behind it
   std::uint64_t sequence;
   std::uint8_t uuid[16];   // of the run
-  std::uint64_t checksum;  // XXH3-64 over header (this field left out), message and padded payload: see seal()
+  std::uint64_t checksum;  // over header (this field left out), message and padded payload: see record_checksum()
 };
 static_assert(sizeof(RecordHeader) == 48 && std::is_trivially_copyable_v<RecordHeader>);
 

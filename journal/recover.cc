@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "daybook/journal/commit.h"
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/foreign.h"
 #include "daybook/journal/recovery.h"
@@ -42,8 +43,11 @@ StoredState drain(Store& store, const Intake& intake, StoredState state) {
       }
       if (commit.run_ended()) next.phase = Phase::finished;
       if (!more && next.phase == Phase::running) next.phase = Phase::crashed;
+      crash_point("recover.before_commit");
       commit.commit(next);
+      crash_point("recover.after_commit");
     } catch (const MapFull&) {
+      crash_point("recover.before_growth");
       store.grow();
       continue;
     }
@@ -89,8 +93,11 @@ OpenedForWriting open_for_writing(const std::filesystem::path& journal) {
     }
     opened.state = drain(*opened.store, intake, opened.state);
   }
+  crash_point("recover.drained");
   remove_file(intake_path);
+  crash_point("recover.removed");
   sync_directory(journal);
+  crash_point("recover.synced");
   opened.recovery.last = opened.state.last;
   return opened;
 }

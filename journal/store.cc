@@ -45,9 +45,11 @@ constexpr std::uint64_t least_map_bytes = std::uint64_t{1} << 20;
 // A message of one segment, as the `run` database holds it.
 template <class Message, class Build>
 std::vector<std::byte> flat(const Build& build) {
-  unsigned words = 1024;
+  std::size_t words = 1024;
   while (true) {
-    capnp::MallocMessageBuilder builder(words);
+    // Given to the builder: for memory that it asks for itself and does not get it throws a kj::Exception.
+    std::vector<capnp::word> scratch(words);
+    capnp::MallocMessageBuilder builder(kj::arrayPtr(scratch.data(), scratch.size()));
     build(builder.initRoot<Message>());
     const auto segments = builder.getSegmentsForOutput();
     if (segments.size() == 1) {
@@ -55,7 +57,7 @@ std::vector<std::byte> flat(const Build& build) {
       return {first, first + segments[0].size() * sizeof(capnp::word)};
     }
     words = 64;
-    for (const auto segment : segments) words += static_cast<unsigned>(segment.size());
+    for (const auto segment : segments) words += segment.size();
   }
 }
 
@@ -170,13 +172,14 @@ void Store::forget_dead_readers() {
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
-                                     const StoredState& state) {
+                                     const StoredState& state, std::span<const std::byte> first_record) {
   std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
   store->open_databases([&](WriteTransaction& transaction) {
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
     write_info(transaction, store->databases_, info);
     write_state(transaction, store->databases_, state);
+    transaction.append(store->databases_.events, event_key(1), first_record);
   });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });

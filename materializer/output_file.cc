@@ -11,6 +11,7 @@
 #include <csignal>
 #include <random>
 
+#include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 
 namespace daybook::detail {
@@ -101,6 +102,7 @@ OutputFile::OutputFile(const fs::path& target) : target_(resolved(target)) {
   } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0)
     throw_errno(fmt::format("make a temporary file for {} in {}", target_.string(), folder.string()), errno);
+  crash_point("output.made");
   ::flock(descriptor_, LOCK_EX | LOCK_NB);  // a file system without locks: the process number has to do
 }
 
@@ -122,12 +124,16 @@ std::uint64_t OutputFile::size() const {
 }
 
 void OutputFile::commit() {
+  crash_point("output.written");
   while (::fsync(descriptor_) != 0)
     if (errno != EINTR) throw_errno(fmt::format("sync the new {} ({})", target_.string(), untouched), errno);
+  crash_point("output.synced");
   if (::rename(path_.c_str(), target_.c_str()) != 0)
     throw_errno(fmt::format("rename {} to {} ({})", path_.string(), target_.string(), untouched), errno);
+  crash_point("output.renamed");
   close();
   sync_directory(target_.parent_path(), target_);
+  crash_point("output.done");
 }
 
 }  // namespace daybook::detail

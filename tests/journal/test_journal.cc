@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <fstream>
 #include <numeric>
 #include <thread>
@@ -45,6 +46,24 @@ std::vector<Sequence> chain(const Reader& reader, std::string_view key) {
 }
 
 }  // namespace
+
+TEST_CASE("a journal begins with its run from the moment it is there") {
+  JournalOptions options;
+  options.commit_interval = std::chrono::hours(1);
+  // Dies before anything more could have been done.
+  REQUIRE(test::was_killed(test::in_killed_child([&] {
+    auto journal = Journal::create("run.daybook", run_info(), options);
+    if (Reader("run.daybook").last() != 1) throw InvalidError("the run has no beginning yet");
+    if (journal.statistics().committed != 1) throw InvalidError("its beginning is not safe");
+    ::kill(::getpid(), SIGKILL);
+  })));
+  fs::remove("run.daybook/intake");  // as if the power had gone
+  auto journal = Journal::open("run.daybook", options);
+  CHECK(journal.set("x", 1) == 2);
+  journal.close();
+  const Reader reader("run.daybook");
+  CHECK(std::get<RunStarted>(reader.event(1).body).info.rid == 7);
+}
 
 TEST_CASE("a finished journal holds what was appended and nothing but LMDB's files") {
   Sequence last = 0;
