@@ -38,6 +38,8 @@ int run(int argc, char** argv) {
   daybook::add_layout(program, chosen);
   daybook::add_log(program, chosen);
   daybook::add_verify(program, chosen);
+  daybook::add_recover(program, chosen);
+  daybook::add_prune(program, chosen);
 
   try {
     program.parse(argc, argv);
