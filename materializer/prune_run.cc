@@ -50,8 +50,22 @@ class Judge {
     return keep(fmt::format("damaged: {}", found.damage.front().what), false);
   }
 
+  // An event that is lost (salvage) or that this version does not know: nobody can say whether the file has its share.
+  bool knows_all_events(const Reader& reader) {
+    std::string_view odd;
+    reader.events(1, reader.last(), [&](const Event& event) {
+      const std::string_view kind = kind_name(event.body);
+      if (kind == "lost" || kind == "unknown") odd = kind;
+      return odd.empty();
+    });
+    if (odd.empty()) return true;
+    return keep(odd == "lost" ? "salvaged: some of its events are lost" : "holds events of a later version of Daybook",
+                false);
+  }
+
   bool file_holds_it() {
     const Reader reader(journal_);
+    if (!knows_all_events(reader)) return false;
     MaterializeOptions options;
     options.layout = run_layout(reader.info(), registry_);
     options.at = AtSequence{reader.last_of_run()};

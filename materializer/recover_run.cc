@@ -1,6 +1,11 @@
 #include "daybook/materializer/recover_run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "daybook/journal/error.h"
 #include "daybook/journal/recover.h"
@@ -105,8 +110,11 @@ class Run {
     options.layout = run_layout(*report_.info, registry_);
     options.on_layout_failure = MaterializeOptions::OnLayoutFailure::use_default;
     options.progress = options_.progress;
-    const ResultsPlace place = choose_results(
-        journal_, *report_.info, [&](const fs::path& file) { return results_state(reader, file, options.layout); });
+    std::optional<FolderTurn> folder;
+    const ResultsPlace place = choose_results(journal_, *report_.info, [&](const fs::path& file) {
+      if (!folder && !options_.dry_run) folder.emplace(file.parent_path());
+      return results_state(reader, file, options.layout);
+    });
     take(place);
     if (place.state == ResultsState::current || place.state == ResultsState::newer) {
       if (place.state == ResultsState::newer)
