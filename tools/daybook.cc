@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   daybook::add_verify(program, chosen);
   daybook::add_recover(program, chosen);
   daybook::add_prune(program, chosen);
+  daybook::add_doctor(program, chosen);
 
   try {
     program.parse(argc, argv);

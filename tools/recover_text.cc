@@ -52,14 +52,6 @@ std::string quoted_json(const std::string& text) {
   return json;
 }
 
-std::string shell_quoted(const std::string& text) {
-  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:@%,";
-  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // The library names the path as well; once in a line is enough.
 std::string reason(const RecoverReport& report) {
   std::string text = report.error;
@@ -91,6 +83,14 @@ const char* outcome_name(Recovered outcome) {
     default:
       return "failed";
   }
+}
+
+std::string shell_quoted(const std::string& text) {
+  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:@%,";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 std::string to_type(const std::string& command, const std::string& path) {

@@ -12,6 +12,8 @@ std::string recover_json(const RecoverReport& report, bool dry_run);
 // The rest, a line each, for standard error.
 std::string recover_remarks(const RecoverReport& report);
 
+// `text` as one word for a shell.
+std::string shell_quoted(const std::string& text);
 // "daybook COMMAND PATH" to type into a shell.
 std::string to_type(const std::string& command, const std::string& path);
 // What to do about a damaged journal.
