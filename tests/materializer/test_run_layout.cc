@@ -15,7 +15,7 @@ using namespace daybook;
 using Catch::Matchers::Contains;
 using test::FreshFolder;
 
-constexpr const char* text = "name = \"lab\"\n\n[[transform]]\nuse = \"compress\"\nlevel = 3\nonly = [\"a\"]\n";
+constexpr const char* text = "name = \"lab\"\n\n[[transform]]\nuse = \"compress\"\nlevel = 3\nkeys = [\"a\"]\n";
 
 RunInfo run(std::string layout, std::string results) {
   RunInfo info;
@@ -69,7 +69,7 @@ TEST_CASE("a layout that cannot be read fails when it is applied, and the run ge
   const RecoverReport report = recover_run(dir, built_in_transforms());
   CHECK(report.outcome == Recovered::in_part);
   REQUIRE(report.layout_failure);
-  CHECK_THAT(*report.layout_failure, Contains("the journal's layout:1: ") && Contains("of-a-plugin"));
+  CHECK_THAT(*report.layout_failure, Contains("the journal's layout:2: ") && Contains("of-a-plugin"));
   CHECK(report.differences.empty());
   CHECK(report.not_compared.empty());
   CHECK(fs::exists(report.file));
