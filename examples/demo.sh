@@ -46,7 +46,7 @@ run "$program" verify "$out/whole/$name.daybook" "$out/whole/$name.h5"
 run "$program" verify "$out/killed/$name.daybook" "$out/killed/$name.h5"
 
 step "The same run again, compressed and with one merged group: a layout is a few lines of TOML."
-run "$program" replay "$out/whole/$name.daybook" -o "$out/whole/compressed.h5" --layout examples/layout.toml
+run "$program" replay "$out/whole/$name.daybook" -o "$out/whole/compressed.h5" --layout examples/layouts/lab.toml
 
 step "Plot the scan from both HDF5 files."
 /usr/bin/python3 examples/plot_rabi.py "$out/rabi.png" "whole run=$out/whole/$name.h5" \

@@ -11,6 +11,7 @@ namespace daybook::detail {
 struct Written {
   std::uint64_t datasets = 0;    // nodes that came from a dataset or archived value
   std::vector<Refusal> refused;  // in the plan's order; also nodes that the plan itself refuses
+  std::vector<Refusal> notes;    // in the file, but not as the layout says
 };
 
 // Told after each block of a node: elements done of all.

@@ -41,6 +41,21 @@ void apply(const Layout& layout, Plan& plan) {
   }
 }
 
+// What gets into each other's way is the layout's doing: which part of it, the nodes' origins say.
+void settle_laid_out(const Layout& layout, Plan& plan) {
+  try {
+    settle(plan);
+  } catch (InvalidError& e) {
+    if (layout.steps.empty()) throw;
+    std::string doing = fmt::format("layout {}", layout.name);
+    for (std::size_t i = 0; i < layout.steps.size(); ++i)
+      if (std::string_view(e.what()).find(fmt::format("(by {})", layout.steps[i].name)) != std::string_view::npos)
+        doing += ", " + describe_step(layout, i);
+    e.add_context(doing);
+    throw;
+  }
+}
+
 Plan plan_before_layout(const Reader& reader, const MaterializeOptions& options, const Layout& layout) {
   Plan plan = default_plan(reader, reader.resolve(options.at), layout.name);
   if (const std::string digest = layout.digest(); !digest.empty()) {
@@ -72,6 +87,8 @@ std::uint64_t expected_bytes(const Plan& plan, const Node& node) {
   if (state == nullptr || plan.reader == nullptr) return node_cost;
   const Event base = plan.reader->event(state->base);
   std::uint64_t bytes = node_cost + std::uint64_t{8} * state->depth;
+  const auto* history = std::get_if<History>(&node.source);
+  if (history != nullptr && history->part != History::Part::values) return bytes;
   if (const auto* set = std::get_if<Set>(&base.body)) bytes += set->value.total_bytes();
   if (const auto* replace = std::get_if<Replace>(&base.body)) bytes += replace->value.total_bytes();
   if (const auto* archived = std::get_if<Archived>(&base.body)) bytes += archived->value.total_bytes();
@@ -114,7 +131,7 @@ class ProgressMeter {
 Plan make_plan(const Reader& reader, const MaterializeOptions& options) {
   Plan plan = plan_before_layout(reader, options, options.layout);
   apply(options.layout, plan);
-  settle(plan);
+  settle_laid_out(options.layout, plan);
   return plan;
 }
 
@@ -140,6 +157,7 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
   report.file = file;
   report.datasets = written.datasets;
   report.refused = std::move(written.refused);
+  report.notes = std::move(written.notes);
   return report;
 }
 

@@ -40,6 +40,7 @@ struct MaterializeReport {
   std::uint64_t datasets = 0;    // objects written for datasets and archived values
   std::uint64_t bytes = 0;       // size of the file
   std::vector<Refusal> refused;  // everything else was written
+  std::vector<Refusal> notes;    // in the file, but not as the layout says
   // materialize_run(): why the journal does not know of the file; empty if it does.
   std::string not_recorded;
 };

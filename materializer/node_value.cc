@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/cast_elements.h"
 #include "daybook/materializer/replay.h"
+#include "daybook/materializer/value_history.h"
 
 namespace daybook {
 namespace {
@@ -25,12 +27,10 @@ const Reader& reader_of(const Plan& plan, const Node& node) {
   return *plan.reader;
 }
 
-}  // namespace
-
-std::uint64_t StoredAs::bytes() const { return count() * (type.is_variable() ? variable_element : type.size()); }
-
-StoredAs stored_as(const Plan& plan, const Node& node) {
+StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   if (const Value* value = std::get_if<Value>(&node.source)) return without_elements(to_stored(*value));
+  if (const auto* history = std::get_if<History>(&node.source))
+    return detail::history_stored_as(reader_of(plan, node), *history);
   const DatasetState* state = std::get_if<DatasetState>(&node.source);
   if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
   const Reader& reader = reader_of(plan, node);
@@ -42,11 +42,28 @@ StoredAs stored_as(const Plan& plan, const Node& node) {
   return without_elements(replay(reader, *state));
 }
 
-StoredValue stored_value(const Plan& plan, const Node& node) {
+StoredValue plainly_stored(const Plan& plan, const Node& node) {
   if (const Value* value = std::get_if<Value>(&node.source)) return to_stored(*value);
+  if (const auto* history = std::get_if<History>(&node.source))
+    return detail::stored_history(reader_of(plan, node), *history);
   const DatasetState* state = std::get_if<DatasetState>(&node.source);
   if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
   return replay(reader_of(plan, node), *state);
+}
+
+}  // namespace
+
+std::uint64_t StoredAs::bytes() const { return count() * (type.is_variable() ? variable_element : type.size()); }
+
+StoredAs stored_as(const Plan& plan, const Node& node) {
+  StoredAs as = plainly_stored_as(plan, node);
+  if (node.cast && detail::can_cast(as.type, node.cast->type)) as.type = node.cast->type;
+  return as;
+}
+
+StoredValue stored_value(const Plan& plan, const Node& node) {
+  StoredValue value = plainly_stored(plan, node);
+  return node.cast ? detail::cast_value(std::move(value), *node.cast) : std::move(value);
 }
 
 }  // namespace daybook

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "daybook/journal/error.h"
+#include "daybook/materializer/file_properties.h"
 #include "daybook/materializer/object_path.h"
 
 namespace daybook {
@@ -82,6 +84,20 @@ std::optional<Conflict> find_conflict(Occupants& places, const Node& node) {
 // Of a conflict that a transform brought about: the layout is wrong, not the run.
 bool is_default(const Node* node) { return node == nullptr || node->fixed || node->origin == default_origin; }
 
+// Two datasets whose keys are in each other's way in any layout: the run is the reason, wherever they were moved.
+bool keys_collide(const Node& a, const Node* b) {
+  const DatasetState* one = a.state();
+  const DatasetState* other = b == nullptr ? nullptr : b->state();
+  if (one == nullptr || other == nullptr || one->group != other->group) return false;
+  try {
+    const std::string here = detail::object_path(group_path(one->group), one->key);
+    const std::string there = detail::object_path(group_path(other->group), other->key);
+    return one->key != other->key && (detail::is_within(here, there) || detail::is_within(there, here));
+  } catch (const InvalidError&) {
+    return false;
+  }
+}
+
 std::string with_origin(const Node& node) { return fmt::format("{} at {} (by {})", who(node), node.path, node.origin); }
 
 // What an attribute, a field or a hard link belongs to, and what that has to be.
@@ -125,10 +141,34 @@ void check_belongings(const Plan& plan) {
     const auto missing = absent.find(to->path);
     if (missing != absent.end() && std::holds_alternative<Refused>(missing->second->form)) continue;
     throw InvalidError(fmt::format("{} is to be {} {}, but {}", with_origin(node), to->as, to->path,
-                                   found != objects.end() ? "that is no table"
+                                   found != objects.end() && found->second == nullptr ? "that is a group"
+                                   : found != objects.end() ? with_origin(*found->second) + " is no table"
                                    : missing == absent.end()
                                        ? std::string("there is no such object in the file")
                                        : with_origin(*missing->second) + " is not in the file as an object"));
+  }
+}
+
+// No object has two attributes, no table two fields of one name.
+void check_names(const Plan& plan) {
+  std::unordered_map<std::string, const Node*> names;
+  const auto take = [&](const Node& node, char what, const std::string& owner, const std::string& name) {
+    const auto [first, fresh] = names.try_emplace(what + owner + '\0' + name, &node);
+    if (!fresh && first->second != &node)
+      throw InvalidError(fmt::format("{} is to be the {} {} of {}, but there is one already: {}", with_origin(node),
+                                     what == '@' ? "attribute" : "field", quote_name(name), owner,
+                                     with_origin(*first->second)));
+  };
+  std::unordered_set<std::string_view> owners;  // that can have a name twice
+  for (const Node& node : plan.nodes)
+    if (const auto* attribute = std::get_if<AsAttribute>(&node.form)) owners.insert(attribute->object);
+  for (const Node& node : plan.nodes)
+    if (std::holds_alternative<AsGroup>(node.form) || (node.is_object() && owners.count(node.path) != 0))
+      for (const auto& [name, value] : node.attributes) take(node, '@', node.path, name);
+  for (const Node& node : plan.nodes) {
+    if (const auto* attribute = std::get_if<AsAttribute>(&node.form))
+      take(node, '@', attribute->object, attribute->name);
+    if (const auto* field = std::get_if<AsField>(&node.form)) take(node, '.', field->table, field->name);
   }
 }
 
@@ -186,6 +226,7 @@ Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_
 }
 
 void settle(Plan& plan) {
+  detail::check_file_properties(plan.file);
   Occupants places;
   places.reserve(plan.nodes.size() + 1);
   places.emplace("/", Occupant{true, nullptr, nullptr});
@@ -194,7 +235,7 @@ void settle(Plan& plan) {
       if (node.fixed != fixed || !node.is_object()) continue;
       const auto conflict = find_conflict(places, node);
       if (!conflict) continue;
-      if (!is_default(&node) || !is_default(conflict->rival))
+      if ((!is_default(&node) || !is_default(conflict->rival)) && !keys_collide(node, conflict->rival))
         throw InvalidError(fmt::format("{}: {}; the other one is {}", with_origin(node), conflict->reason,
                                        conflict->rival == nullptr ? "the root" : with_origin(*conflict->rival)));
       Refused refused{conflict->reason, nullptr, 0};
@@ -206,6 +247,7 @@ void settle(Plan& plan) {
     }
   }
   check_belongings(plan);
+  check_names(plan);
 }
 
 void move_subtree(Plan& plan, std::string_view from, std::string_view to) {

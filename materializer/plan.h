@@ -43,9 +43,14 @@ struct Storage {
 struct AsDataset {
   Storage storage;
 };
-struct
-    AsTable {  // one row (shape (1,)) of a compound type: a field for each AsField node of this table, in their order
+struct AsTable {  // the values of the table's AsField nodes, in their order
+  enum class Rows : std::uint8_t {
+    automatic,  // one while there are few fields, many otherwise: HDF5's time for a row grows with the square of its fields
+    one,        // shape (1,), a field each; many all the same where an object header cannot describe so many fields
+    many,       // shape (n,), a row each: columns "name" and "value" (several of them if the types differ)
+  };
   Storage storage;
+  Rows rows = Rows::automatic;
 };
 struct AsGroup {};    // a group that is there even if nothing is put into it, or that has attributes
 struct AsAttribute {  // the node's value becomes an attribute of another object of the file
@@ -80,8 +85,10 @@ struct Custom {
 };
 using NodeForm = std::variant<AsDataset, AsTable, AsGroup, AsAttribute, AsField, AsLink, Omitted, Refused, Custom>;
 
-// Every value a dataset had up to a point, along a new first dimension. Where shapes differ each value is padded to the
-// largest; types are promoted as NumPy does.
+// Every value a dataset had up to a point, along a new first dimension; also those from before it was removed and set
+// anew. Where shapes differ each value is padded to the largest; types are promoted as NumPy does. Of a list or an array
+// that was set once and then only grew it is the final value, its items along the first dimension: each has the time and
+// the sequence number of the event that brought it.
 struct History {
   enum class Part : std::uint8_t {
     values,     // (n, …): NaN, 0 or "" where a value is shorter than the largest
@@ -91,6 +98,8 @@ struct History {
   };
   DatasetState state;
   Part part = Part::values;
+  std::uint64_t max_bytes = std::uint64_t{1}
+                            << 30;  // of the values: padded, they may be far more than the journal holds
 };
 
 // Where a node's value comes from: nowhere, a dataset of the journal, all it ever was, or a constant that must own its
@@ -100,7 +109,7 @@ using Source = std::variant<std::monostate, DatasetState, History, Value>;
 // The value is written as another type.
 struct CastTo {
   Type type;
-  bool lossy = false;  // may change values; otherwise a value that would change makes the node refused
+  bool lossy = false;  // may change values; otherwise a value that would change makes the node keep its own type
 };
 
 // Origin of what no transform made.
@@ -151,8 +160,9 @@ Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_
 
 // Makes the plan one that can be written: of nodes that cannot stand beside each other (the same path, or below a
 // dataset) because of the run's own keys the first stays and the others become Refused; `fixed` nodes come before all
-// others. InvalidError, with both origins, if a transform brought the conflict about, or if an attribute, a field or a
-// hard link belongs to something that is not in the file.
+// others. InvalidError, with both origins, if a transform brought the conflict about, if two attributes of one object or
+// fields of one table have the same name, or if an attribute, a field or a hard link belongs to something that is not in
+// the file.
 void settle(Plan& plan);
 
 // Moves everything at or below `from` to `to`, also what links and attributes point at.

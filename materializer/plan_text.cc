@@ -11,7 +11,14 @@ using detail::quote_name;
 
 struct FormText {
   std::string operator()(const AsDataset& form) const { return "dataset" + to_text(form.storage); }
-  std::string operator()(const AsTable& form) const { return "table" + to_text(form.storage); }
+  std::string operator()(const AsTable& form) const {
+    const bool automatic = form.rows == AsTable::Rows::automatic;
+    return std::string("table") +
+           (automatic                         ? ""
+            : form.rows == AsTable::Rows::one ? " of one row"
+                                              : " of many rows") +
+           to_text(form.storage);
+  }
   std::string operator()(const AsGroup&) const { return "group"; }
   std::string operator()(const AsAttribute& form) const {
     return fmt::format("attribute {} of {}", quote_name(form.name), form.object);

@@ -117,7 +117,7 @@ const std::vector<OptionInfo>& selection_options() {
 }
 
 Selection::Selection(const CheckedOptions& options)
-    : keys_(options.texts("keys")),
+    : keys_(options.has("keys") ? options.texts("keys") : std::vector<std::string>{"*"}),
       min_rank_(limit(options, "min-rank")),
       max_rank_(limit(options, "max-rank")),
       min_bytes_(limit(options, "min-bytes")),

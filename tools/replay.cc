@@ -10,7 +10,6 @@
 #include "tools/journal_walk.h"
 #include "tools/progress.h"
 #include "tools/replay_many.h"
-#include "tools/replay_run.h"
 #include "tools/signals.h"
 
 namespace daybook {
@@ -32,7 +31,7 @@ int replay_one(const Options& options) {
                                                               : std::filesystem::path(options.output);
   Progress progress("materializing");
   materialize_options.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
-  const Replayed replayed = replay_run(journal, output, materialize_options, options.runs.json);
+  const Replayed replayed = replay_run(journal, output, materialize_options, options.runs.style);
   progress.clear();
   fmt::print("{}", replayed.out);
   std::fflush(stdout);
@@ -71,7 +70,10 @@ void add_replay(CLI::App& program, Command& chosen) {
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, most_processes));
   options->choice.add_to(command);
-  command.add_flag("--json", options->runs.json, "Print what was done as a JSON object instead of the file's path.");
+  command.add_flag("--json", options->runs.style.json,
+                   "Print what was done as a JSON object instead of the file's path.");
+  command.add_flag("--record", options->runs.style.record,
+                   "Write into the journal which file was made of it and how (an event \"materialized\").");
   command.footer(
       "A dataset that HDF5 cannot hold is named on standard error; all others are in the file, and the exit code is "
       "1.\n"

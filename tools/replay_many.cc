@@ -13,7 +13,6 @@
 #include "tools/journal_walk.h"
 #include "tools/json_object.h"
 #include "tools/progress.h"
-#include "tools/replay_run.h"
 #include "tools/signals.h"
 #include "tools/workers.h"
 
@@ -30,12 +29,13 @@ struct Run {
   fs::path output = {};
   std::string failure = {};  // why there is no file
   std::uint64_t progress = 0;
+  bool reported = false;  // what became of it was said
 };
 
 // In a worker process.
 class RunWork {
  public:
-  RunWork(MaterializeOptions options, bool json) : options_(std::move(options)), json_(json) {}
+  RunWork(MaterializeOptions options, const ReplayStyle& style) : options_(std::move(options)), style_(style) {}
 
   void operator()(const Message& task, const std::function<void(const Message&)>& tell) {
     try {
@@ -51,7 +51,7 @@ class RunWork {
                                                     static_cast<double>(total));
         if (now != last) tell({"progress", std::to_string(last = now)});
       };
-      const Replayed replayed = replay_run(task[0], task[1], options_, json_);
+      const Replayed replayed = replay_run(task[0], task[1], options_, style_);
       tell({"replayed", replayed.out, replayed.err, replayed.file ? "file" : "", replayed.whole ? "whole" : ""});
     } catch (const std::exception& e) {
       tell({"failed", e.what()});
@@ -60,7 +60,7 @@ class RunWork {
 
  private:
   MaterializeOptions options_;
-  bool json_;
+  ReplayStyle style_;
 };
 
 std::string what_ended(const fs::path& journal, int status) {
@@ -94,7 +94,7 @@ class NewFolders {
 class Replayer {
  public:
   Replayer(const ManyRuns& what, const MaterializeOptions& options)
-      : what_(what), workers_(what.processes, RunWork(options, what.json)) {}
+      : what_(what), workers_(what.processes, RunWork(options, what.style)) {}
 
   int replay() {
     find();
@@ -137,8 +137,9 @@ class Replayer {
     if (const std::string prefix = run.journal.native() + ": "; reason.starts_with(prefix))
       reason.erase(0, prefix.size());
     run.failure = std::move(reason);
+    run.reported = true;
     ++failed_;
-    if (what_.json) {
+    if (what_.style.json) {
       progress_shown_away();
       fmt::print("{}\n", JsonObject().text("journal", run.journal.native()).text("error", run.failure).str());
       std::fflush(stdout);
@@ -230,6 +231,7 @@ class Replayer {
         progress_->update(done_parts_, parts * runs_.size());
       } else {
         report(message);
+        run.reported = true;
         done_parts_ += parts - std::min(parts, run.progress);
         progress_->update(done_parts_, parts * runs_.size());
       }

@@ -35,6 +35,7 @@ std::string report_json(const std::string& journal, const MaterializeReport& rep
       .number("datasets", report.datasets)
       .number("bytes", report.bytes)
       .json("refused", refusals_json(report.refused))
+      .json("notes", refusals_json(report.notes))
       .str();
 }
 
@@ -59,21 +60,27 @@ fs::path beside(const fs::path& journal, const std::string& name) {
   return near.native().starts_with("..") ? folder / name : near;
 }
 
-Replayed replay_run(const std::string& journal, const fs::path& output, const MaterializeOptions& options, bool json) {
+Replayed replay_run(const std::string& journal, const fs::path& output, const MaterializeOptions& options,
+                    const ReplayStyle& style) {
   Reader reader(journal);
   const bool unrecovered = reader.unrecovered();
-  const MaterializeReport report = materialize_run(std::move(reader), output, options);
+  const MaterializeReport report =
+      style.record ? materialize_run(std::move(reader), output, options) : materialize(reader, output, options);
 
   Replayed replayed{.out = {}, .err = {}, .file = !report.no_file, .whole = report.refused.empty()};
-  if (json)
+  if (style.json)
     replayed.out = report_json(journal, report) + "\n";
   else if (replayed.file)
     replayed.out = report.file.native() + "\n";
-  replayed.err = refusals_text(report, report.refused, "is not in the file");
+  replayed.err = refusals_text(report, report.refused, "is not in the file") +
+                 refusals_text(report, report.notes, "is not as the layout says");
   if (unrecovered)
     replayed.err += fmt::format(
         "daybook: {}: the journal could not be recovered here (read-only?): the newest events may be missing\n",
         printable(journal));
+  if (style.record && !report.not_recorded.empty())
+    replayed.err += fmt::format("daybook: {}: the journal was not told about the file: {}\n", printable(journal),
+                                printable(report.not_recorded));
   if (report.no_file)
     replayed.err += fmt::format("{}: no file: {}\n", printable(journal), printable(*report.no_file));
   else

@@ -18,9 +18,16 @@ struct Replayed {
   bool whole = false;  // and it lacks nothing
 };
 
-// Makes the file of one run. Throws as Reader and materialize_run() do.
+struct ReplayStyle {
+  bool json = false;
+  // Tell the journal, too. Not without being asked: who reads a journal expects it to stay as it is, and one that is
+  // damaged must not be written.
+  bool record = false;
+};
+
+// Makes the file of one run. Throws as Reader and materialize() do.
 Replayed replay_run(const std::string& journal, const std::filesystem::path& output, const MaterializeOptions& options,
-                    bool json);
+                    const ReplayStyle& style);
 
 // {rid}-{Class}.h5: one name in a folder, whatever the journal says its class is called.
 std::string file_name(const RunInfo& info);

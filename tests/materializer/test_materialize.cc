@@ -157,7 +157,7 @@ TEST_CASE("whatever goes wrong, the old file stays and no litter") {
   options = {};
   options.layout.name = "mine";
   options.layout.steps = {{"broken", {}, [](Plan&) { throw std::out_of_range("oops"); }}};
-  CHECK_THROWS_WITH(materialize(reader, folder / "x.h5", options), "layout mine: transform broken failed: oops");
+  CHECK_THROWS_WITH(materialize(reader, folder / "x.h5", options), "layout mine: transform 1 (broken) failed: oops");
   CHECK_THROWS_AS(materialize(reader, folder / "x.h5", options), InvalidError);
   options = {};
   options.at = AtSequence{100000};

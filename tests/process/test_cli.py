@@ -12,7 +12,7 @@ from runs import eventually, experiment, feed, journal, live, tree
 from trace_oracle import Experiment
 from trace_player import play
 
-COMMANDS = ["ingest", "replay", "ls", "show", "log", "verify"]
+COMMANDS = ["ingest", "replay", "ls", "show", "log", "layout", "verify"]
 
 
 def complaint(result, *words):
