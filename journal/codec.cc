@@ -256,6 +256,8 @@ RunInfo read_run_info(wire::RunInfo::Reader from) {
   info.pid = from.getPid();
   info.boot_id = view(from.getBootId());
   info.daybook_version = view(from.getDaybookVersion());
+  info.layout = view(from.getLayout());
+  info.results = view(from.getResults());
   return info;
 }
 

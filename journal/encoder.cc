@@ -275,6 +275,8 @@ void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {
   to.setPid(info.pid);
   to.setBootId(text(info.boot_id));
   to.setDaybookVersion(text(info.daybook_version));
+  if (!info.layout.empty()) to.setLayout(text(info.layout));
+  if (!info.results.empty()) to.setResults(text(info.results));
 }
 
 }  // namespace daybook::detail

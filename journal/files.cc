@@ -53,14 +53,21 @@ void watch_forks() {
   static_cast<void>(watching);
 }
 
-struct flock writer_lock(short type) {
+// Beyond any data, so that they can never meet a lock that somebody takes on the contents.
+constexpr off_t writer_byte = off_t{1} << 62;
+constexpr off_t recovery_byte = writer_byte + 1;
+
+struct flock lock_of_byte(off_t byte, short type) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  // Beyond any data, so that it can never meet a lock that somebody takes on the contents.
-  lock.l_start = off_t{1} << 62;
+  lock.l_start = byte;
   lock.l_len = 1;
   return lock;
+}
+
+struct flock writer_lock(short type) {
+  return lock_of_byte(writer_byte, type);
 }
 
 std::string host_tag() {
@@ -265,6 +272,18 @@ WriterLock::~WriterLock() {
   if (!file_.is_open()) return;
   // In a forked child the list is empty and the descriptor closed long ago: its number may be another file's by now.
   if (std::erase(lock_descriptors, file_.get()) == 0) file_.release();
+}
+
+FileDescriptor wait_for_recovery_lock(const std::filesystem::path& data_file) {
+  FileDescriptor file(::open(data_file.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file.is_open()) {
+    if (errno == EROFS || errno == EACCES) return file;
+    throw_errno("opening " + quoted(data_file), errno);
+  }
+  auto lock = lock_of_byte(recovery_byte, F_WRLCK);
+  while (::fcntl(file.get(), F_OFD_SETLKW, &lock) != 0)
+    if (errno != EINTR) throw_errno("locking " + quoted(data_file), errno);
+  return file;
 }
 
 std::uint64_t fork_generation() {

@@ -77,6 +77,10 @@ class WriterLock {
   FileDescriptor file_;
 };
 
+// The lock of a RecoveryTurn, beside the writer's: waits for it, and returns the descriptor that holds it; -1 where the file
+// cannot be opened for writing because the place is read-only.
+FileDescriptor wait_for_recovery_lock(const std::filesystem::path& data_file);
+
 // Counts the fork()s that led to this process; a handle made under another count belongs to a parent.
 std::uint64_t fork_generation();
 

@@ -372,6 +372,12 @@ Summary summarize(const std::filesystem::path& dir) {
   return summary;
 }
 
+std::vector<int> dead_readers(const std::filesystem::path& dir) {
+  // Where nobody has it open, the next who opens it starts a new table of readers.
+  if (!detail::WriterLock::is_held(dir / "data.mdb")) return {};
+  return detail::Store::open(dir, detail::Store::Access::read)->dead_readers();
+}
+
 bool looks_like_journal(const std::filesystem::path& dir) {
   std::error_code error;
   return !dir.filename().string().starts_with('.') && std::filesystem::is_directory(dir, error) &&

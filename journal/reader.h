@@ -120,6 +120,10 @@ struct Summary {
 };
 Summary summarize(const std::filesystem::path& dir);
 
+// Processes that died while they read a live journal, and keep it from reusing space until its writer notices. Changes
+// nothing.
+std::vector<int> dead_readers(const std::filesystem::path& dir);
+
 // True if `dir` looks like a journal (a directory with a data.mdb): for walking folders.
 bool looks_like_journal(const std::filesystem::path& dir);
 

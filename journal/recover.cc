@@ -118,4 +118,31 @@ Recovery recover(const std::filesystem::path& dir) {
   }
 }
 
+RecoveryTurn::RecoveryTurn(const std::filesystem::path& dir) {
+  const auto data = dir / "data.mdb";
+  std::error_code error;
+  if (!std::filesystem::exists(data, error)) detail::require_journal(dir);
+  descriptor_ = detail::wait_for_recovery_lock(data).release();
+}
+
+RecoveryTurn::~RecoveryTurn() { const detail::FileDescriptor closed(descriptor_); }
+
+bool remove_journal(const std::filesystem::path& dir, const std::function<bool()>& approve) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_symlink(dir, error))
+    throw InvalidError("'" + dir.string() + "' is a link: remove the journal where it lies");
+  const RecoveryTurn turn(dir);
+  const detail::WriterLock lock(dir / "data.mdb");
+  if (!approve()) return false;
+  const fs::path path = dir.has_filename() ? dir : dir.parent_path();
+  const fs::path aside = detail::aside_name(path);
+  detail::rename_new(path, aside);
+  detail::sync_directory(path.parent_path());
+  fs::remove_all(aside, error);
+  if (error) throw_errno("removing '" + aside.string() + "', which was journal '" + path.string() + "'", error.value());
+  detail::sync_directory(path.parent_path());
+  return true;
+}
+
 }  // namespace daybook

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "daybook/journal/event.h"
 
@@ -20,5 +21,24 @@ struct Recovery {
 // that is being written, or was closed, is left alone (needed = false).
 // Throws CorruptError, UnsupportedError (not a journal, newer format), StorageError (no room, read-only).
 Recovery recover(const std::filesystem::path& dir);
+
+// Among those who recover a journal, make its file or remove it, the one whose turn it is: the others wait in the
+// constructor. Writers and readers do not ask for it. Where a journal lies on read-only media, nobody waits: nothing can
+// be changed there.
+class RecoveryTurn {
+ public:
+  explicit RecoveryTurn(const std::filesystem::path& dir);  // StorageError; UnsupportedError: no journal
+  RecoveryTurn(const RecoveryTurn&) = delete;
+  RecoveryTurn& operator=(const RecoveryTurn&) = delete;
+  ~RecoveryTurn();
+
+ private:
+  int descriptor_ = -1;
+};
+
+// Removes a journal for good, if `approve` says so once nobody can write it any more: it is renamed aside first, so that
+// a half-removed one is never taken for a journal. False, and nothing has changed, if `approve` returned false.
+// BusyError: it is being written. UnsupportedError: no journal. StorageError.
+bool remove_journal(const std::filesystem::path& dir, const std::function<bool()>& approve);
 
 }  // namespace daybook

@@ -1,12 +1,17 @@
 #include "daybook/journal/store.h"
 
+#include <signal.h>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdlib>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -169,6 +174,18 @@ void Store::require_ours() const {
 void Store::forget_dead_readers() {
   int dead = 0;
   check_lmdb(mdb_reader_check(environment_, &dead), "looking for dead readers of", path_);
+}
+
+std::vector<int> Store::dead_readers() const {
+  std::vector<int> dead;
+  // One line a reader, "PID THREAD TRANSACTION", below a headline; a line for all of them if there are none.
+  const auto visit = [](const char* line, void* list) noexcept {
+    const int pid = std::atoi(line);
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) static_cast<std::vector<int>*>(list)->push_back(pid);
+    return 0;
+  };
+  mdb_reader_list(environment_, visit, &dead);
+  return dead;
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "daybook/journal/recover.h"
 
@@ -83,6 +84,8 @@ class Store : public std::enable_shared_from_this<Store> {
   void moved(const std::filesystem::path& journal);
   // Frees the slots of readers whose process died, which would hold back the reuse of pages for ever.
   void forget_dead_readers();
+  // The processes of this machine whose slots those are. Changes nothing.
+  [[nodiscard]] std::vector<int> dead_readers() const;
   [[nodiscard]] Access access() const { return access_; }
   ~Store();
   Store(const Store&) = delete;

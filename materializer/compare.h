@@ -13,9 +13,11 @@ namespace daybook {
 // sentence for each difference, at most a thousand.
 // With `at` left at Now, the journal is taken as of the event that the file names. A layout has to be given as
 // it was; the file's name for it is compared.
+// `refused` gets what the journal holds and no file of it can: equal files lack it.
 // UnsupportedError: `file` is no HDF5 file. StorageError: it cannot be read, or there is no room for a second one in the
 // folder for temporary files (TMPDIR). Otherwise as materialize().
 [[nodiscard]] std::vector<std::string> compare(const Reader& reader, const std::filesystem::path& file,
-                                               const MaterializeOptions& options = {});
+                                               const MaterializeOptions& options = {},
+                                               std::vector<Refusal>* refused = nullptr);
 
 }  // namespace daybook

@@ -69,6 +69,12 @@ Layout compose(Layout first, Layout then) {
   return first;
 }
 
+std::string self_contained_text(const Layout& layout) {
+  std::string text = fmt::format("name = {}\n", to_text(OptionValue(layout.name)));
+  for (const LayoutStep& step : layout.steps) text += "\n" + step_text(step);
+  return text;
+}
+
 Layout layout_from_options(const OptionList& transforms, const TransformRegistry& registry, std::string name) {
   if (name.empty()) throw InvalidError("a layout's name must not be empty");
   Layout layout{.name = std::move(name), .text = {}, .steps = {}};

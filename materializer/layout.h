@@ -38,6 +38,13 @@ Layout compose(Layout first, Layout then);
 // InvalidError names file, line and, for a misspelt name, the nearest known one; StorageError if `file` cannot be read.
 Layout load_layout(const std::filesystem::path& file, const TransformRegistry& registry);
 
+// The same from a text that stands alone, such as a journal's own layout; `source` names it in messages, in place of the
+// file. Without a `name` it is called "run". InvalidError also if it includes a file.
+Layout parse_layout(const std::string& text, const TransformRegistry& registry, const std::string& source);
+
+// The layout as one text for parse_layout(), whatever files it came from: the same name, transforms and options.
+std::string self_contained_text(const Layout& layout);
+
 // The same from tables, such as Python's dictionaries: each has "use" and the transform's options. InvalidError names
 // the transform by its number.
 Layout layout_from_options(const OptionList& transforms, const TransformRegistry& registry, std::string name);

@@ -39,8 +39,9 @@ std::string read_text(const fs::path& path) {
 // One layout file. Throws InvalidError "FILE:LINE: REASON".
 class LayoutFile {
  public:
-  LayoutFile(const fs::path& path, const TransformRegistry& registry)
-      : path_(path), registry_(registry), text_(read_text(path)) {
+  LayoutFile(const fs::path& path, const TransformRegistry& registry) : LayoutFile(path, read_text(path), registry) {}
+  LayoutFile(const fs::path& path, std::string text, const TransformRegistry& registry)
+      : path_(path), registry_(registry), text_(std::move(text)) {
     try {
       table_ = toml::parse(text_, path_.string());
     } catch (const toml::parse_error& e) {
@@ -54,9 +55,10 @@ class LayoutFile {
 
   [[nodiscard]] const std::string& text() const { return text_; }
 
-  [[nodiscard]] std::string name() const {
+  [[nodiscard]] std::string name() const { return name_or(path_.stem().string()); }
+  [[nodiscard]] std::string name_or(std::string otherwise) const {
     const toml::node* node = table_.get("name");
-    if (node == nullptr) return path_.stem().string();
+    if (node == nullptr) return otherwise;
     const auto* name = node->as_string();
     if (name == nullptr || name->get().empty()) fail(node->source(), "name must be a string that is not empty");
     return name->get();
@@ -199,6 +201,13 @@ class LayoutLoader {
 };
 
 }  // namespace
+
+Layout parse_layout(const std::string& text, const TransformRegistry& registry, const std::string& source) {
+  const LayoutFile file(source, text, registry);
+  if (const auto includes = file.includes(); !includes.empty())
+    file.fail(includes.front().where, "a layout that stands alone cannot include a file");
+  return {.name = file.name_or("run"), .text = text, .steps = file.steps()};
+}
 
 Layout load_layout(const fs::path& file, const TransformRegistry& registry) {
   return LayoutLoader(registry).load(file);

@@ -65,6 +65,9 @@ struct RunInfo {
   pid @7 :Int64;               # … which process, …
   bootId @8 :Text;             # … in which boot of that machine
   daybookVersion @9 :Text;
+  layout @10 :Text;            # how the run's file is laid out: a layout file that stands alone (TOML); empty: as ARTIQ does it
+  results @11 :Text;           # where the run's file belongs: absolute, or seen from the folder the journal lies in;
+                               # empty: {rid:09}-{Class}.h5 in that folder
 }
 
 struct State {

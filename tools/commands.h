@@ -17,6 +17,9 @@ void add_ls(CLI::App& program, Command& chosen);
 void add_show(CLI::App& program, Command& chosen);
 void add_layout(CLI::App& program, Command& chosen);
 void add_log(CLI::App& program, Command& chosen);
+void add_recover(CLI::App& program, Command& chosen);
+void add_doctor(CLI::App& program, Command& chosen);
+void add_prune(CLI::App& program, Command& chosen);
 void add_verify(CLI::App& program, Command& chosen);
 
 }  // namespace daybook

@@ -40,6 +40,9 @@ int run(int argc, char** argv) {
   daybook::add_layout(program, chosen);
   daybook::add_log(program, chosen);
   daybook::add_verify(program, chosen);
+  daybook::add_recover(program, chosen);
+  daybook::add_prune(program, chosen);
+  daybook::add_doctor(program, chosen);
 
   try {
     program.parse(argc, argv);

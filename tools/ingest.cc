@@ -13,6 +13,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/journal/journal.h"
+#include "tools/choice.h"
 #include "tools/commands.h"
 #include "tools/lines.h"
 #include "tools/progress.h"
@@ -26,6 +27,8 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string trace, journal;
+  std::string results;
+  LayoutChoice layout;
   bool realtime = false, ack = false;
 };
 
@@ -66,6 +69,7 @@ class Ingest {
  public:
   explicit Ingest(const Options& options)
       : options_(options),
+        layout_(options.layout.layouts.empty() ? "" : self_contained_text(options.layout.layout())),
         lines_(options.trace, &Interruptible::interrupted),
         decoder_(options.trace == "-" ? "(stdin)" : options.trace) {}
 
@@ -102,7 +106,10 @@ class Ingest {
       if (line.run) {
         const std::string path =
             options_.journal.empty() ? journal_name(line.run->rid, line.run->class_name) : options_.journal;
-        journal_.emplace(Journal::create(path, *line.run));
+        RunInfo info = *line.run;
+        info.layout = layout_;
+        info.results = options_.results;
+        journal_.emplace(Journal::create(path, info));
       }
       for (const Event& event : line.events) journal_->append(event);
       if (decoder_.has_ended()) journal_->close();  // an acknowledged `end` is durable
@@ -121,6 +128,7 @@ class Ingest {
   }
 
   const Options& options_;
+  const std::string layout_;
   LineReader lines_;
   TraceDecoder decoder_;
   Pace pace_;
@@ -140,6 +148,12 @@ void add_ingest(CLI::App& program, Command& chosen) {
   command
       .add_option("-o,--output", options->journal, "The journal to make; else {rid}-{Class}.daybook in this folder.")
       ->type_name("RUN.daybook");
+  command
+      .add_option("--results", options->results,
+                  "Where the run's HDF5 file belongs, seen from the journal's folder: for 'daybook recover'. Else "
+                  "{rid}-{Class}.h5 beside the journal.")
+      ->type_name("FILE.h5");
+  options->layout.add_to(command);
   command.add_flag("--realtime", options->realtime, "Keep the recorded pauses; else as fast as it goes.");
   command.add_flag("--ack", options->ack, "Print each line's number once what it did is in the journal.");
   command.footer(

@@ -1,17 +1,15 @@
 #include "tools/replay_many.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
 
 #include <charconv>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <set>
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/output_file.h"
+#include "tools/deaths.h"
 #include "tools/journal_walk.h"
 #include "tools/json_object.h"
 #include "tools/progress.h"
@@ -65,14 +63,9 @@ class RunWork {
   ReplayStyle style_;
 };
 
-std::string death_text(const fs::path& journal, int status) {
-  if (!WIFSIGNALED(status)) return fmt::format("its process ended with code {}", WEXITSTATUS(status));
-  const int signal = WTERMSIG(status);
-  if (signal == SIGBUS || signal == SIGSEGV || signal == SIGABRT)
-    return fmt::format("its process ended by signal {}: the journal may be damaged: run 'daybook verify {}'", signal,
-                       journal.native());
-  return fmt::format("its process was ended by signal {} ({}){}", signal, strsignal(signal),
-                     signal == SIGKILL ? ": was there too little memory?" : "");
+std::string what_ended(const fs::path& journal, int status) {
+  return ended_by_damage(status) ? fmt::format("{}: run 'daybook verify {}'", death_text(status), journal.native())
+                                 : death_text(status);
 }
 
 // Folders that were made for files, and are taken away again if none came.
@@ -175,7 +168,7 @@ class Replayer {
                                        [&](std::size_t task, int status) {
                                          Run& run = runs_[of[task]];
                                          clean_up(run);
-                                         fail(run, death_text(run.journal, status));
+                                         fail(run, what_ended(run.journal, status));
                                        }},
                                   &Interruptible::interrupted, &unfinished);
     for (const std::size_t task : unfinished) clean_up(runs_[of[task]]);

@@ -47,6 +47,7 @@ def tree(path):
 @contextlib.contextmanager
 def live(daybook, folder, lines=None):
     """A run that is under way: a writer that was given `lines` so far and waits for more. Yields (journal, process)."""
+    folder.mkdir(exist_ok=True, parents=True)
     run = folder / "live.daybook"
     process = daybook.start("ingest", "-", "-o", run, "--ack", stdin=-1)
     try:
