@@ -29,7 +29,7 @@ Sequence peek_previous(const ReadTransaction& transaction, Sequence sequence, st
   detail::RecordView record{};
   if (stored.size() >= sizeof record.header) std::memcpy(&record.header, stored.data(), sizeof record.header);
   const auto& header = record.header;
-  if (header.magic != detail::record_magic || header.message_words == 0 ||
+  if (!detail::is_record_magic(header.magic) || header.message_words == 0 ||
       header.message_words > (stored.size() - sizeof header) / sizeof(std::uint64_t)) {
     detail::check_stored(transaction, sequence, stored);  // says what is wrong
   }

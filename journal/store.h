@@ -33,6 +33,7 @@ struct StoredState {
   Sequence last = 0;
   std::uint64_t intake_position = 0;
   std::uint64_t intake_id = 0;
+  std::uint64_t superseded = 0;  // bytes: see retention.h
 };
 
 // Transactions pass it; a change of the map's size closes it, waits until all have left, and opens it again. Not a
@@ -72,7 +73,7 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   enum class Access { read, write };
 
-  // Makes data.mdb in an existing folder, with all four databases and what the run's says, in one commit.
+  // Makes data.mdb in an existing folder, with all databases and what the run's says, in one commit.
   static std::shared_ptr<Store> create(const std::filesystem::path& journal, const RunInfo& info,
                                        const StoredState& state);
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
@@ -97,6 +98,8 @@ class Store : public std::enable_shared_from_this<Store> {
   // One handle a database; opened with the environment.
   struct Databases {
     MDB_dbi run = 0, events = 0, heads = 0, checkpoints = 0;
+    // Of retention; 0 (no named database has this number) where a reader finds a journal that was never written with it.
+    MDB_dbi payloads = 0, superseded = 0;
   };
   [[nodiscard]] const Databases& databases() const { return databases_; }
 
@@ -156,6 +159,14 @@ class WriteTransaction {
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
   // The same for a value in pieces, which LMDB is to copy once.
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::span<const std::byte>> pieces);
+  // Views live until the next change.
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
+  // The first entry at or behind `key`.
+  struct Entry {
+    std::span<const std::byte> key, value;
+  };
+  [[nodiscard]] std::optional<Entry> find_from(MDB_dbi database, std::span<const std::byte> key) const;
+  void erase(MDB_dbi database, std::span<const std::byte> key);  // of an entry that is there
   // Durable when it returns.
   void commit();
   [[nodiscard]] MDB_txn* handle() const { return transaction_; }

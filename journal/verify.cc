@@ -231,6 +231,7 @@ class Pass {
 
     Verification verification;
     verification.events = history.events();
+    verification.elided = history.elided();
     verification.last = run.state ? run.state->last : history.passed();
     verification.unknown_kinds = history.unknown_kinds();
     verification.intake = look_at_intake(dir_, run, findings_);

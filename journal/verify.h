@@ -18,6 +18,7 @@ struct Damage {
 struct Verification {
   Sequence events = 0;              // intact ones
   Sequence last = 0;                // newest event that the journal says it has
+  Sequence elided = 0;              // of them, those whose value retention has dropped
   std::uint64_t unknown_kinds = 0;  // events of kinds that a later version added
   std::vector<Damage> damage;       // in the order found; of very many the first ones and a line that counts the rest
   std::string intake;               // "", or what the intake held that is not in data.mdb yet
