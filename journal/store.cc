@@ -140,24 +140,43 @@ std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const
   return store;
 }
 
-std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access access) {
+// The one that is there or a new one; its databases need not be open. With stores_mutex held.
+std::shared_ptr<Store> Store::share(const std::filesystem::path& journal, Access access) {
   require_journal(journal);
-  const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
-  auto& known = stores[identity(journal / "data.mdb")];
-  if (auto store = known.lock(); store && store->is_ours()) {
-    if (access == Access::write && store->access_ == Access::read) {
-      throw BusyError("'" + journal.string() +
-                      "' is open for reading in this process: close its readers before writing");
+  while (true) {
+    const auto file = identity(journal / "data.mdb");
+    auto& known = stores[file];
+    if (auto store = known.lock(); store && store->is_ours()) {
+      if (access == Access::write && store->access_ == Access::read) {
+        throw BusyError("'" + journal.string() +
+                        "' is open for reading in this process: close its readers before writing");
+      }
+      return store;
     }
+    std::shared_ptr<Store> store(new Store(journal, access));
+    store->open_environment(false);
+    // LMDB opens two files by their names. If the journal was exchanged for a compacted one between them, they do not
+    // belong together.
+    if (identity(journal / "data.mdb") != file) continue;
+    known = store;
     return store;
   }
-  std::shared_ptr<Store> store(new Store(journal, access));
-  store->open_environment(false);
-  store->open_databases({});
-  check_format(store->begin_read());
-  known = store;
+}
+
+std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access access) {
+  const std::lock_guard guard(stores_mutex);
+  auto store = share(journal, access);
+  if (store->databases_.run == 0) {
+    store->open_databases({});
+    check_format(store->begin_read());
+  }
   return store;
+}
+
+ReadTransaction Store::hold(const std::filesystem::path& journal) {
+  const std::lock_guard guard(stores_mutex);
+  return share(journal, Access::read)->begin_read();
 }
 
 void Store::moved(const std::filesystem::path& journal) { path_ = journal; }

@@ -79,6 +79,10 @@ class Store : public std::enable_shared_from_this<Store> {
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
+  // A snapshot only to hold: while it is there, no writer uses its pages, nor those of later ones, for something else. LMDB looks
+  // at no page for it but the two meta pages, so it may be asked of a suspect file whose meta pages have been seen to make
+  // sense. Nothing can be read through it.
+  static ReadTransaction hold(const std::filesystem::path& journal);
   // The folder has been renamed: for messages and for sharing.
   void moved(const std::filesystem::path& journal);
   // Frees the slots of readers whose process died, which would hold back the reuse of pages for ever.
@@ -110,6 +114,7 @@ class Store : public std::enable_shared_from_this<Store> {
   friend class ReadTransaction;
   friend class WriteTransaction;
   Store(std::filesystem::path path, Access access);
+  static std::shared_ptr<Store> share(const std::filesystem::path& journal, Access access);
   void open_environment(bool create);
   // `fill` is given to make the databases and say what goes into them.
   void open_databases(const std::function<void(WriteTransaction&)>& fill);

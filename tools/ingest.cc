@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string trace, journal;
   bool realtime = false, ack = false;
+  std::uint64_t history_bytes = JournalOptions().history_bytes;
 };
 
 // Waits as long as the experiment did; an interruption ends the wait.
@@ -102,7 +103,9 @@ class Ingest {
       if (line.run) {
         const std::string path =
             options_.journal.empty() ? journal_name(line.run->rid, line.run->class_name) : options_.journal;
-        journal_.emplace(Journal::create(path, *line.run));
+        JournalOptions options;
+        options.history_bytes = options_.history_bytes;
+        journal_.emplace(Journal::create(path, *line.run, options));
       }
       for (const Event& event : line.events) journal_->append(event);
       if (decoder_.has_ended()) journal_->close();  // an acknowledged `end` is durable
@@ -142,6 +145,11 @@ void add_ingest(CLI::App& program, Command& chosen) {
       ->type_name("RUN.daybook");
   command.add_flag("--realtime", options->realtime, "Keep the recorded pauses; else as fast as it goes.");
   command.add_flag("--ack", options->ack, "Print each line's number once what it did is in the journal.");
+  command
+      .add_option("--history-bytes", options->history_bytes,
+                  "Keep so much superseded payload (1 GiB if not given); the newest state and checkpoints always stay.")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES");
   command.footer(
       "Events get the times that were recorded. A malformed line ends it with an error; what came before is kept.\n"
       "Prints the journal's path (with --ack the line numbers instead).\n"

@@ -22,6 +22,7 @@
 #include "tools/commands.h"
 #include "tools/json_object.h"
 #include "tools/moment.h"
+#include "tools/print.h"
 
 namespace daybook {
 namespace {
@@ -53,14 +54,6 @@ void find_journals(const fs::path& folder, std::vector<Found>& found) {
   std::sort(inside.begin(), inside.end());
   for (const fs::path& path : inside) find_journals(path, found);
   if (error) found.push_back({folder, error.message()});
-}
-
-std::string human_bytes(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  auto number = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; number >= 1000 && unit + 1 < std::size(units); ++unit) number /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.{}f} {}", number, number < 10 ? 1 : 0, units[unit]);
 }
 
 const char* state_name(const Summary& summary) {

@@ -30,5 +30,7 @@ std::string type_text(const Type& type);
 std::string shape_text(const Value& value);
 // One line for listings: the value itself if it is short, else its type and shape.
 std::string brief_text(const Value& value);
+// "12.3 MiB"
+std::string human_bytes(std::uint64_t bytes);
 
 }  // namespace daybook
