@@ -64,7 +64,8 @@ void require_known_databases(const ReadTransaction& transaction) {
 void take_after(const fs::path& to, const fs::path& from) {
   struct stat info {};
   if (::stat(from.c_str(), &info) != 0) throw_errno("looking at '" + from.string() + "'", errno);
-  if (::chmod(to.c_str(), info.st_mode & 07777U) != 0) throw_errno("setting permissions of '" + to.string() + "'", errno);
+  if (::chmod(to.c_str(), info.st_mode & 07777U) != 0)
+    throw_errno("setting permissions of '" + to.string() + "'", errno);
   // Only root may give a file away, and for everybody else the owner is right already.
   if (::geteuid() == 0 && ::chown(to.c_str(), info.st_uid, info.st_gid) != 0)
     throw_errno("setting the owner of '" + to.string() + "'", errno);

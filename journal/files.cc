@@ -62,9 +62,9 @@ struct flock writer_lock(short type) {
 }
 
 bool is_at(int fd, const std::filesystem::path& path) {
-  struct stat opened {}, named {};
-  if (::fstat(fd, &opened) != 0 || ::stat(path.c_str(), &named) != 0)
-    throw_errno("looking at " + quoted(path), errno);
+  struct stat opened {
+  }, named{};
+  if (::fstat(fd, &opened) != 0 || ::stat(path.c_str(), &named) != 0) throw_errno("looking at " + quoted(path), errno);
   return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 

@@ -63,12 +63,11 @@ std::span<const std::byte> required(const ReadTransaction& transaction, const ch
 }  // namespace
 
 StoredState read_state(const ReadTransaction& transaction) {
-  return read_flat<wire::State>(required(transaction, state_key), transaction.path(), "state",
-                                [](wire::State::Reader state) {
-                                  return StoredState{static_cast<Phase>(state.getPhase()), state.getLast(),
-                                                     state.getIntakePosition(), state.getIntakeId(),
-                                                     state.getSuperseded()};
-                                });
+  return read_flat<wire::State>(
+      required(transaction, state_key), transaction.path(), "state", [](wire::State::Reader state) {
+        return StoredState{static_cast<Phase>(state.getPhase()), state.getLast(), state.getIntakePosition(),
+                           state.getIntakeId(), state.getSuperseded()};
+      });
 }
 
 RunInfo read_info(const ReadTransaction& transaction) {

@@ -40,8 +40,7 @@ const Value* value_of(const EventBody& body) {
   std::vector<std::string> there;
   if (const auto checkpoint = reader.find_checkpoint_before(state))
     there.push_back("as of checkpoint '" + checkpoint->first + "' (event " + std::to_string(checkpoint->second) + ")");
-  if (const auto next = reader.find_whole_after(state))
-    there.push_back("from event " + std::to_string(*next) + " on");
+  if (const auto next = reader.find_whole_after(state)) there.push_back("from event " + std::to_string(*next) + " on");
   if (there.empty()) throw ElidedError(text + ", and no other of its values is left");
   throw ElidedError(text + "; its values are there " + there.front() + (there.size() > 1 ? " and " + there[1] : ""));
 }

@@ -110,8 +110,7 @@ std::string value_json(const Value& value, bool all_values) {
     case Form::elided:
       break;  // never what a value was
   }
-  if (form == Form::array || form == Form::list || form == Form::objects)
-    object.json("shape", shape_json(value, form));
+  if (form == Form::array || form == Form::list || form == Form::objects) object.json("shape", shape_json(value, form));
   if (elided) return object.boolean("elided", true).number("bytes", value.elided_bytes()).str();
   if (all_values || (elements_in(value) <= short_elements && value.total_bytes() <= 4096))
     object.json("value", value_text(value, {.notation = Notation::json}));

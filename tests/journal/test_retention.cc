@@ -10,6 +10,7 @@
 #include "daybook/journal/journal.h"
 #include "daybook/journal/reader.h"
 #include "daybook/journal/verify.h"
+#include "support/random_values.h"
 
 using namespace daybook;
 
@@ -68,10 +69,27 @@ TEST_CASE("an image that is set again and again keeps the file bounded") {
   const auto records = times * 2 * 1024;
   CHECK(file_bytes() < budget + bytes + 4 * 16 * mib + records);
   CHECK(file_bytes() < halfway + 16 * mib + records);
-  WARN(bytes << ": " << halfway << " " << file_bytes());
   const auto found = verify("run.daybook");
   CHECK(found.damage.empty());
   CHECK(found.elided == times - 11);
+}
+
+TEST_CASE("values of all sizes do not tear the file's free room to pieces for ever") {
+  test::Random random(1);
+  const auto budget = 20 * mib;
+  std::vector<std::uint64_t> sizes;
+  auto journal = Journal::create("run.daybook", {}, keeping(budget));
+  for (int i = 0; i < 2000; ++i) {
+    const auto bytes = (std::uint64_t{4096} << random.below(10)) + 2 * random.below(2000);
+    journal.set("image" + std::to_string(random.below(4)), value_of(image(bytes, i)));
+    journal.set("scalar", i);
+    if (i % 200 != 199) continue;
+    while (journal.statistics().committed < journal.statistics().last) std::this_thread::yield();
+    sizes.push_back(file_bytes());
+  }
+  // Four live images of up to 2 MiB, and as much again as all that is kept.
+  CHECK(sizes.back() < 2 * (budget + 4 * 2 * mib) + 2 * 16 * mib);
+  CHECK(sizes.back() < sizes[4] + sizes[4] / 2);
 }
 
 TEST_CASE("an elided event keeps all but its value") {
@@ -153,13 +171,13 @@ TEST_CASE("a value in parts goes with its parts, and its metadata stay wherever 
 TEST_CASE("a checkpoint keeps what its state needs until another takes its name") {
   {
     auto journal = Journal::create("run.daybook", {}, keeping(0));
-    journal.set("image", value_of(image(4000, 1)));                          // 2
+    journal.set("image", value_of(image(4000, 1)));                         // 2
     journal.mutate("image", {{0}, {1500}, {1}}, value_of(image(3000, 2)));  // 3
-    journal.checkpoint("a");                                                 // 4
+    journal.checkpoint("a");                                                // 4
     journal.mutate("image", {{0}, {1500}, {1}}, value_of(image(3000, 3)));  // 5: after the checkpoint, not needed by it
-    journal.set("image", value_of(image(4000, 4)));                          // 6
-    journal.checkpoint("b");                                                 // 7
-    journal.set("image", value_of(image(4000, 5)));                          // 8
+    journal.set("image", value_of(image(4000, 4)));                         // 6
+    journal.checkpoint("b");                                                // 7
+    journal.set("image", value_of(image(4000, 5)));                         // 8
   }
   {
     const Reader reader("run.daybook");

@@ -55,12 +55,18 @@ class Model {
     }
     const auto rows = found->second->size() / width;
     op.row = rows == 0 ? 0 : random.below(rows);
-    if (dice < 40) op.kind = Op::replace;
-    else if (dice < 60 && rows != 0) op.kind = Op::mutate_row;
-    else if (dice < 70 && rows != 0) op.kind = Op::mutate_one;
-    else if (dice < 85) op.kind = Op::append;
-    else if (dice < 90) op.kind = Op::remove;
-    else op.kind = Op::checkpoint;
+    if (dice < 40)
+      op.kind = Op::replace;
+    else if (dice < 60 && rows != 0)
+      op.kind = Op::mutate_row;
+    else if (dice < 70 && rows != 0)
+      op.kind = Op::mutate_one;
+    else if (dice < 85)
+      op.kind = Op::append;
+    else if (dice < 90)
+      op.kind = Op::remove;
+    else
+      op.kind = Op::checkpoint;
     return op;
   }
 
@@ -206,12 +212,12 @@ TEST_CASE("a refused point names the nearest ones that have the value") {
     JournalOptions options;
     options.history_bytes = 0;
     auto journal = Journal::create("run.daybook", {}, options);
-    journal.set("image", value_of(rows));   // 2
-    journal.checkpoint("before");           // 3
-    journal.set("image", value_of(rows));   // 4
-    journal.set("image", value_of(rows));   // 5
-    journal.set("other", 1.5);              // 6
-    journal.set("image", value_of(rows));   // 7
+    journal.set("image", value_of(rows));  // 2
+    journal.checkpoint("before");          // 3
+    journal.set("image", value_of(rows));  // 4
+    journal.set("image", value_of(rows));  // 5
+    journal.set("other", 1.5);             // 6
+    journal.set("image", value_of(rows));  // 7
   }
   const Reader reader("run.daybook");
   const auto state = *reader.find_state(Group::datasets, "image", 4);
@@ -219,9 +225,10 @@ TEST_CASE("a refused point names the nearest ones that have the value") {
     replay(reader, state);
     FAIL("event 4 has kept its value");
   } catch (const ElidedError& e) {
-    CHECK(std::string(e.what()) ==
-          "the value of 'image' as of event 4 is elided: retention has dropped the 9600 bytes of event 4; its values are "
-          "there as of checkpoint 'before' (event 3) and from event 7 on");
+    CHECK(
+        std::string(e.what()) ==
+        "the value of 'image' as of event 4 is elided: retention has dropped the 9600 bytes of event 4; its values are "
+        "there as of checkpoint 'before' (event 3) and from event 7 on");
   }
   CHECK(replay(reader, *reader.find_state(Group::datasets, "image", 3)).count() == 4 * width);
   CHECK(replay(reader, *reader.find_state(Group::datasets, "other", 6)).count() == 1);

@@ -51,7 +51,7 @@ def test_elided_history_says_so(daybook, tmp_path):
     assert gone[0]["metadata"] == {"unit": "photons"}
     lines = [line for line in daybook("log", run).out.splitlines() if "payload elided" in line]
     assert len(lines) == 37
-    assert "image  int32 (100, 100), payload elided (39 KiB), {unit: \"photons\"}" in lines[0], lines[0]
+    assert "image  int32 (100, 100), payload elided (39 KiB), {unit: 'photons'}" in lines[0], lines[0]
     verified = daybook("verify", run, "--json")
     assert verified.json["sound"] and verified.json["elided"] == 37
     assert "37 events keep their record" in verified.err
