@@ -1,6 +1,14 @@
 // A compacted journal is the old one in less room: the same events, states and checkpoints.
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -173,6 +181,36 @@ TEST_CASE("compacting refuses what it could only harm, and changes nothing") {
   }
   SECTION("what is not there") { CHECK_THROWS_AS(compact("none.daybook"), Error); }
   CHECK(entries() == 1);
+}
+
+TEST_CASE("a file system that cannot exchange two names gets the new journal all the same") {
+  {
+    auto journal = Journal::create("run.daybook", {});
+    fill(journal);
+    journal.finish();
+  }
+  const auto before = told(Reader("run.daybook"));
+  test::write_file("run.daybook/lock.mdb", test::read_file("run.daybook/lock.mdb"));  // of an earlier reader
+  const auto old = fs::file_size("run.daybook/data.mdb");
+  const auto status = test::in_killed_child([] {
+    // The kernel says of renameat2 what such a file system says.
+    const std::array<sock_filter, 4> rules{
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{static_cast<unsigned short>(rules.size()), const_cast<sock_filter*>(rules.data())};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+      ::_exit(98);
+    compact("run.daybook", {.history_bytes = 0, .progress = {}});
+  });
+  CHECK(test::was_killed(status));
+  CHECK(fs::file_size("run.daybook/data.mdb") < old);
+  CHECK(entries() == 1);
+  const Reader reader("run.daybook");
+  CHECK(told(reader).size() == before.size());
+  CHECK(verify("run.daybook").damage.empty());
 }
 
 TEST_CASE("a link to a journal stays one") {
