@@ -24,8 +24,8 @@ class Commit {
   // A record whose payload still stands in pieces.
   void add(const RecordHeader& header, std::span<const std::byte> message,
            std::span<const std::span<const std::byte>> payload);
-  // Writes heads and state, drops what retention wants dropped, and commits. Durable when it returns; `state` is then what
-  // the journal says.
+  // Writes heads and state, drops what retention wants dropped, and commits. Durable when it returns; `state` is then
+  // what the journal says.
   void commit(StoredState& state);
   // A runEnded record was among them.
   [[nodiscard]] bool run_ended() const { return run_ended_; }

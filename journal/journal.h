@@ -22,9 +22,9 @@ struct JournalOptions {
   std::chrono::milliseconds commit_interval{20};
   // How long a call may wait for a full intake while commits make no progress, before it throws StorageError.
   std::chrono::milliseconds full_timeout{30000};
-  // History is kept until newer values have superseded so many bytes of it; then the oldest superseded values are dropped,
-  // while their events stay (Value::elided()). What the newest state or a checkpoint's needs is neither counted nor ever
-  // dropped, nor are values below 2 KiB. `unlimited_history` keeps everything.
+  // History is kept until newer values have superseded so many bytes of it; then the oldest superseded values are
+  // dropped, while their events stay (Value::elided()). What the newest state or a checkpoint's needs is neither
+  // counted nor ever dropped, nor are values below 2 KiB. `unlimited_history` keeps everything.
   std::uint64_t history_bytes = std::uint64_t{1} << 30;
 };
 

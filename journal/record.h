@@ -26,8 +26,8 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 48 && std::is_trivially_copyable_v<RecordHeader>);
 
 inline constexpr std::uint32_t record_magic = 0x31524244;  // "DBR1"
-// A record whose value retention has dropped: header and message as they were (but for lengths and checksum), and of the
-// payload only what metadata and options need.
+// A record whose value retention has dropped: header and message as they were (but for lengths and checksum), and of
+// the payload only what metadata and options need.
 inline constexpr std::uint32_t elided_magic = 0x31454244;  // "DBE1"
 constexpr bool is_record_magic(std::uint32_t magic) { return magic == record_magic || magic == elided_magic; }
 

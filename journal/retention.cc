@@ -17,8 +17,8 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-// So many values are dropped by one transaction: a value of a million appended rows goes in steps, between which commits
-// of new events come through.
+// So many values are dropped by one transaction: a value of a million appended rows goes in steps, between which
+// commits of new events come through.
 constexpr int most_dropped = 8192;
 
 void put_big_endian(std::byte* to, std::uint64_t number) {
@@ -233,8 +233,8 @@ void Retention::elide(WriteTransaction& transaction, Sequence sequence) {
     kept = kept_bytes(event);
     for (const auto part : event.getParts()) parts.push_back(part);
   });
-  // The index says that it is superseded. It can be rebuilt and a live value cannot: so it is asked for, once more, where the
-  // truth is.
+  // The index says that it is superseded. It can be rebuilt and a live value cannot: so it is asked for, once more,
+  // where the truth is.
   if (is_live(transaction, chain, sequence)) return;
 
   std::vector<std::pair<Sequence, std::vector<std::byte>>> shorter;

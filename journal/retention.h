@@ -1,13 +1,13 @@
 #pragma once
 
-// Bounded history: which payloads a newer whole value has superseded, and dropping the oldest of them. All of it happens
-// inside the transactions of the committer, so that a crash leaves either both the index and the records as they were,
-// or both as they are to be. schema/FORMAT.md, "Retention".
+// Bounded history: which payloads a newer whole value has superseded, and dropping the oldest of them. All of it
+// happens inside the transactions of the committer, so that a crash leaves either both the index and the records as
+// they were, or both as they are to be. schema/FORMAT.md, "Retention".
 //
 // Two databases keep the books, for payloads of `least_tracked` bytes and more only:
 //   payloads     hash of the chain, sequence number → bytes: those of the chain's live value
-//   superseded   pin, sequence number → bytes, by: those that event `by` has superseded. `pin` is the sequence number of the
-//                checkpoint that needs it, 0 for none: so those that may go stand first, the oldest in front.
+//   superseded   pin, sequence number → bytes, by: those that event `by` has superseded. `pin` is the sequence number
+//                of the checkpoint that needs it, 0 for none: so those that may go stand first, the oldest in front.
 
 #include <array>
 #include <cstddef>
@@ -25,8 +25,8 @@
 
 namespace daybook::detail {
 
-// What dropping a value of this size is worth: records above it stand on pages of their own, which dropping sets free; a
-// smaller one shares its page with others, and nothing would be gained.
+// What dropping a value of this size is worth: records above it stand on pages of their own, which dropping sets free;
+// a smaller one shares its page with others, and nothing would be gained.
 inline constexpr std::uint64_t least_tracked = 2048;
 
 // Of an event whose value can be dropped, the bytes that would go; 0 if it is not worth it or never dropped.

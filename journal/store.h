@@ -79,9 +79,9 @@ class Store : public std::enable_shared_from_this<Store> {
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
-  // A snapshot only to hold: while it is there, no writer uses its pages, nor those of later ones, for something else. LMDB looks
-  // at no page for it but the two meta pages, so it may be asked of a suspect file whose meta pages have been seen to make
-  // sense. Nothing can be read through it.
+  // A snapshot only to hold: while it is there, no writer uses its pages, nor those of later ones, for something else.
+  // LMDB looks at no page for it but the two meta pages, so it may be asked of a suspect file whose meta pages have
+  // been seen to make sense. Nothing can be read through it.
   static ReadTransaction hold(const std::filesystem::path& journal);
   // The folder has been renamed: for messages and for sharing.
   void moved(const std::filesystem::path& journal);
@@ -102,7 +102,8 @@ class Store : public std::enable_shared_from_this<Store> {
   // One handle a database; opened with the environment.
   struct Databases {
     MDB_dbi run = 0, events = 0, heads = 0, checkpoints = 0;
-    // Of retention; 0 (no named database has this number) where a reader finds a journal that was never written with it.
+    // Of retention; 0 (no named database has this number) where a reader finds a journal that was never written with
+    // it.
     MDB_dbi payloads = 0, superseded = 0;
   };
   [[nodiscard]] const Databases& databases() const { return databases_; }

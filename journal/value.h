@@ -78,8 +78,8 @@ class Value {
   static Value objects(const Shape& shape, std::vector<Value> items);
   static Value null(const Type& type);
   static Value unstorable(std::string_view python_type, std::string_view repr);  // copies
-  // What a journal still knows of a value whose bytes its retention dropped: what it was, and how large. type() and shape()
-  // are those it had, item_count() is `items`; everything that would give bytes throws ElidedError.
+  // What a journal still knows of a value whose bytes its retention dropped: what it was, and how large. type() and
+  // shape() are those it had, item_count() is `items`; everything that would give bytes throws ElidedError.
   static Value elided(Form was, const Type& type, const Shape& shape, std::uint64_t items, std::uint64_t bytes);
 
   [[nodiscard]] Form form() const { return form_; }

@@ -217,9 +217,9 @@ class Pass {
     trees.walk_free(problems("list of free pages: "));
     const auto* events = tree(detail::events_db);
     if (events != nullptr) trees.keep_edge(*events);
-    // Without hold: what a writer rewrites with every commit has been read by now. Was it in time? Events stay where they
-    // are unless retention drops their values; if pages of theirs are used anew under our eyes, it looks like damage, and
-    // is looked at again.
+    // Without hold: what a writer rewrites with every commit has been read by now. Was it in time? Events stay where
+    // they are unless retention drops their values; if pages of theirs are used anew under our eyes, it looks like
+    // damage, and is looked at again.
     if (!held_ && newest_transaction() > transaction_ + 1) return std::nullopt;
 
     detail::History history(run.info, run.state ? std::optional(run.state->last) : std::nullopt,

@@ -26,8 +26,8 @@ struct Verification {
 
 // Checks every page, record, checksum, sequence number, chain and head. It reads the files' bytes itself, never through
 // LMDB, which trusts a file too much, stays inside them whatever they hold, and changes nothing. A journal that is
-// being written can be verified: what is found is the state of one moment. (For that time LMDB is asked to keep the writer
-// from using pages again; it reads none for it but the two meta pages.)
+// being written can be verified: what is found is the state of one moment. (For that time LMDB is asked to keep the
+// writer from using pages again; it reads none for it but the two meta pages.)
 // `progress` is called now and then with the number of events looked at; on a journal being written it may start over.
 // Throws UnsupportedError (not a journal, a newer format), StorageError (cannot be read), BusyError (a writer commits
 // faster than the journal's index can be read). Damage is no exception: it is the answer.

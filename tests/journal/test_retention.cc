@@ -209,6 +209,22 @@ TEST_CASE("a removed value is history, and a smaller budget is met without a new
   for (Sequence sequence = 2; sequence <= 11; ++sequence) CHECK(is_elided(reader, sequence) == (sequence < 9));
 }
 
+TEST_CASE("a journal from before there was retention is gone on with under a budget") {
+  std::filesystem::copy(std::filesystem::path(DAYBOOK_TESTS_DIR) / "formats/dev-1/Crashed.daybook", "run.daybook");
+  Sequence first = 0;
+  {
+    auto journal = Journal::open("run.daybook", keeping(0));
+    first = journal.set("image", value_of(image(4000, 1)));
+    journal.set("image", value_of(image(4000, 2)));
+    journal.set("list", 1);  // its former value is not on the books: it stays
+  }
+  const Reader reader("run.daybook");
+  CHECK(is_elided(reader, first));
+  const auto found = verify("run.daybook");
+  CHECK(found.damage.empty());
+  CHECK(found.elided == 1);
+}
+
 TEST_CASE("a snapshot keeps what it saw while the writer drops it") {
   auto journal = Journal::create("run.daybook", {}, keeping(0));
   const auto pixels = image(100'000, 1);

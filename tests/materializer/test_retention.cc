@@ -1,5 +1,6 @@
-// Bounded history against a plain model: whatever is dropped, the newest state and every checkpoint's are what the model
-// says, and no other point ever gives a wrong value: it gives the right one or an ElidedError. Seeds name failures.
+// Bounded history against a plain model: whatever is dropped, the newest state and every checkpoint's are what the
+// model says, and no other point ever gives a wrong value: it gives the right one or an ElidedError. Seeds name
+// failures.
 
 #include <catch2/catch.hpp>
 #include <cstring>

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -11,9 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
+from conftest import TESTS
 from runs import live
 from trace_oracle import Experiment
 
+KEPT = sorted((TESTS / "formats").glob("*/*.daybook"))
 SEED = int(os.environ.get("DAYBOOK_SEED", "1"))
 
 
@@ -95,6 +98,19 @@ def test_compact(daybook, tmp_path):
     daybook.replay(run, tmp_path / "after.h5")
     assert (tmp_path / "after.h5").read_bytes() == (tmp_path / "before.h5").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["after.h5", "before.h5", "run.daybook", "trace.jsonl"]
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=[f"{p.parent.name}-{p.stem}" for p in KEPT])
+def test_compact_journals_of_every_format(kept, daybook, tmp_path):
+    run = shutil.copytree(kept, tmp_path / kept.name)
+    daybook.replay(run, tmp_path / "before.h5")
+    log = daybook("log", run, "--json", "--values").out
+    daybook("compact", run)
+    assert daybook("log", run, "--json", "--values").out == log
+    daybook("compact", run, "--drop-history")
+    daybook("verify", run)
+    daybook.replay(run, tmp_path / "after.h5")
+    assert (tmp_path / "after.h5").read_bytes() == (tmp_path / "before.h5").read_bytes()
 
 
 def test_compact_refuses_a_live_run(daybook, tmp_path):
