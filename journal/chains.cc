@@ -32,6 +32,25 @@ RecordView record_at(const ReadTransaction& transaction, Sequence sequence) {
   return check_stored(transaction, sequence, *stored);
 }
 
+RecordView peek(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored) {
+  RecordView record{};
+  if (stored.size() >= sizeof record.header) std::memcpy(&record.header, stored.data(), sizeof record.header);
+  const auto& header = record.header;
+  if (!is_record_magic(header.magic) || header.message_words == 0 ||
+      header.message_words > (stored.size() - sizeof header) / sizeof(std::uint64_t)) {
+    return check_stored(transaction, sequence, stored);  // says what is wrong
+  }
+  record.bytes = stored;
+  record.message = stored.subspan(sizeof header, std::size_t{header.message_words} * 8);
+  return record;
+}
+
+RecordView peek(const ReadTransaction& transaction, Sequence sequence) {
+  const auto stored = transaction.find(transaction.databases().events, event_key(sequence));
+  if (!stored) damaged(transaction, sequence, "is missing");
+  return peek(transaction, sequence, *stored);
+}
+
 Event decode_stored(const ReadTransaction& transaction, const RecordView& record, CheckedParts& parts) {
   try {
     return decode(record, [&](Sequence part) {

@@ -25,6 +25,10 @@ Event event_at(const ReadTransaction& transaction, Sequence sequence);
 RecordView check_stored(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored);
 Event decode_stored(const ReadTransaction& transaction, const RecordView& record, CheckedParts& parts);
 
+// Header and message of a record, whose payload is neither touched nor checked: for passing over it.
+RecordView peek(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored);
+RecordView peek(const ReadTransaction& transaction, Sequence sequence);
+
 // Of a chain's `heads` key.
 std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key);
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/payload.h"
 
 namespace daybook::detail {
 
@@ -122,6 +123,20 @@ Value read_value(wire::Value::Reader from, Payload& payload, unsigned depth = 0)
   return Value::raw(form, type, read_dims(from.getDims()), from.getCount(), std::move(pieces), std::move(runs));
 }
 
+// Of a record that has lost the value's bytes.
+Value read_elided_value(wire::Value::Reader from) {
+  const auto bytes = payload_bytes(from);
+  Payload none({});
+  if (bytes == 0) return read_value(from, none);  // it had none to lose
+  if (from.getForm() > static_cast<std::uint8_t>(Form::objects)) throw CorruptError("a value without bytes lost some");
+  const auto type = needs_description(static_cast<Kind>(from.getKind()))
+                        ? read_type(from.getType())
+                        : plain_type(from.getKind(), from.getOrder(), from.getCharset(), from.getSize());
+  std::uint64_t items = 0;
+  for (const auto item : from.getItems()) items += item.getCount();
+  return Value::elided(static_cast<Form>(from.getForm()), type, read_dims(from.getDims()), items, bytes);
+}
+
 std::vector<Attribute> read_attributes(capnp::List<wire::Attribute>::Reader from, Payload& payload) {
   std::vector<Attribute> attributes;
   attributes.reserve(from.size());
@@ -142,7 +157,10 @@ Region read_region(capnp::List<std::int64_t>::Reader numbers) {
   return region;
 }
 
-EventBody read_body(wire::Event::Reader from, Payload& payload) {
+EventBody read_body(wire::Event::Reader from, Payload& payload, bool elided) {
+  const auto read_main = [&](wire::Value::Reader value) {
+    return elided ? read_elided_value(value) : read_value(value, payload);
+  };
   switch (from.which()) {
     case wire::Event::RUN_STARTED:
       return RunStarted{read_run_info(from.getRunStarted())};
@@ -151,7 +169,7 @@ EventBody read_body(wire::Event::Reader from, Payload& payload) {
     case wire::Event::SET: {
       const auto set = from.getSet();
       Set body;
-      body.value = read_value(set.getValue(), payload);
+      body.value = read_main(set.getValue());
       body.metadata = read_attributes(set.getMetadata(), payload);
       body.options = read_attributes(set.getOptions(), payload);
       body.broadcast = (set.getFlags() & 1) != 0;
@@ -161,17 +179,17 @@ EventBody read_body(wire::Event::Reader from, Payload& payload) {
       return body;
     }
     case wire::Event::MUTATE:
-      return Mutate{read_region(from.getMutate().getRegion()), read_value(from.getMutate().getValue(), payload)};
+      return Mutate{read_region(from.getMutate().getRegion()), read_main(from.getMutate().getValue())};
     case wire::Event::MUTATE_ITEM:
-      return MutateItem{from.getMutateItem().getIndex(), read_value(from.getMutateItem().getValue(), payload)};
+      return MutateItem{from.getMutateItem().getIndex(), read_main(from.getMutateItem().getValue())};
     case wire::Event::REPLACE:
-      return Replace{read_value(from.getReplace().getValue(), payload), from.getReplace().getDeclared()};
+      return Replace{read_main(from.getReplace().getValue()), from.getReplace().getDeclared()};
     case wire::Event::APPEND:
-      return Append{read_value(from.getAppend().getValue(), payload), from.getAppend().getIndex()};
+      return Append{read_main(from.getAppend().getValue()), from.getAppend().getIndex()};
     case wire::Event::REMOVE:
       return Remove{};
     case wire::Event::ARCHIVED:
-      return Archived{read_value(from.getArchived().getValue(), payload), from.getArchived().getBorn()};
+      return Archived{read_main(from.getArchived().getValue()), from.getArchived().getBorn()};
     case wire::Event::SET_ATTRIBUTE: {
       const auto set = from.getSetAttribute();
       return SetAttribute{view(set.getName()), set.getRemoved() ? Value() : read_value(set.getValue(), payload),
@@ -273,14 +291,15 @@ Event decode(const RecordView& record, const FetchPart& fetch) {
       event.base = from.getBase() == 0 ? event.sequence : from.getBase();
       event.depth = from.getDepth();
       if (from.isPart()) {
-        event.body = Part{placed.payload};
+        event.body = Part{placed.payload, record.is_elided()};
         return;
       }
       std::vector<Bytes> pieces;
-      for (const auto part : from.getParts()) pieces.push_back(fetch(part));
+      if (!record.is_elided())
+        for (const auto part : from.getParts()) pieces.push_back(fetch(part));
       pieces.push_back(placed.payload);
       Payload payload(std::move(pieces));
-      event.body = read_body(from, payload);
+      event.body = read_body(from, payload, record.is_elided());
     });
   });
   return event;

@@ -27,7 +27,12 @@ RecordView trusted_record(const std::byte* record) {
   return view;
 }
 
-Commit::Commit(Store& store) : store_(store), transaction_(store.begin_write()) {}
+Commit::Commit(Store& store, Retention& retention)
+    : store_(store), retention_(retention), transaction_(store.begin_write()) {}
+
+Commit::~Commit() {
+  if (!committed_) retention_.abandoned();
+}
 
 void Commit::add(const RecordView& record) {
   transaction_.append(store_.databases().events, event_key(record.header.sequence), record.bytes);
@@ -47,24 +52,41 @@ void Commit::add(const RecordHeader& header, std::span<const std::byte> message,
 
 void Commit::note(const RecordView& record) {
   with_message(record, [&](wire::Event::Reader event) {
-    if (auto chain = chain_of(event); !chain.empty()) heads_.insert_or_assign(std::move(chain), record.header.sequence);
+    if (auto chain = chain_of(event); !chain.empty()) {
+      retention_.pass(transaction_, record, event, chain);
+      heads_.insert_or_assign(std::move(chain), record.header.sequence);
+    }
     if (event.isCheckpoint()) {
       const auto name = event.getCheckpoint();
-      checkpoints_.insert_or_assign(head_key(Chain::dataset, {name.begin(), name.size()}).substr(1),
-                                    record.header.sequence);
+      auto key = head_key(Chain::dataset, {name.begin(), name.size()}).substr(1);
+      retention_.pass_checkpoint(transaction_, record.header.sequence, find_checkpoint(key));
+      checkpoints_.insert_or_assign(std::move(key), record.header.sequence);
     }
     if (event.isRunEnded()) run_ended_ = true;
   });
 }
 
-void Commit::commit(const StoredState& state) {
+Sequence Commit::find_checkpoint(const std::string& key) const {
+  if (const auto known = checkpoints_.find(key); known != checkpoints_.end()) return known->second;
+  Sequence sequence = 0;
+  const auto stored = transaction_.find(store_.databases().checkpoints, as_key(key));
+  if (stored && stored->size() == sizeof sequence) std::memcpy(&sequence, stored->data(), sizeof sequence);
+  return sequence;
+}
+
+void Commit::commit(StoredState& state) {
   for (const auto& [chain, sequence] : heads_)
     transaction_.put(store_.databases().heads, as_key(chain), little_endian(sequence));
   for (const auto& [name, sequence] : checkpoints_) {
     transaction_.put(store_.databases().checkpoints, as_key(name), little_endian(sequence));
   }
-  write_state(transaction_, store_.databases(), state);
+  auto now = state;
+  retention_.enforce(transaction_, now);
+  write_state(transaction_, store_.databases(), now);
   transaction_.commit();
+  committed_ = true;
+  retention_.committed();
+  state = now;
 }
 
 }  // namespace daybook::detail

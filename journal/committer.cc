@@ -29,6 +29,7 @@ Committer::Committer(std::shared_ptr<Store> store, Intake intake, const StoredSt
     : store_(std::move(store)),
       intake_(std::move(intake)),
       options_(options),
+      retention_(*store_, options.history_bytes),
       clock_(clock),
       head_(state.intake_position),
       tail_(state.intake_position),
@@ -148,7 +149,7 @@ void Committer::commit_direct(Order& order, const RecordHeader& header, std::spa
 void Committer::run() {
   Order order(mutex_);
   while (!stopped_) {
-    if (pending() == 0 && direct_ == nullptr) {
+    if (!has_work() && direct_ == nullptr) {
       if (stop_) {
         stopped_ = true;
         break;
@@ -191,10 +192,10 @@ namespace {
 
 // Does the work of one transaction outside the order, growing the map as needed.
 template <class Fill>
-StoredState transact(Store& store, const Fill& fill) {
+StoredState transact(Store& store, Retention& retention, const Fill& fill) {
   while (true) {
     try {
-      Commit commit(store);
+      Commit commit(store, retention);
       crash_point("batch.before");
       StoredState state = fill(commit);
       if (commit.run_ended()) state.phase = Phase::finished;
@@ -263,7 +264,7 @@ void Committer::attempt(Order& order, const std::function<StoredState(Commit&, S
   order.unlock();
   try {
     if (look_for_dead) store_->forget_dead_readers();
-    after = transact(*store_, [&](Commit& commit) { return fill(commit, before); });
+    after = transact(*store_, retention_, [&](Commit& commit) { return fill(commit, before); });
   } catch (...) {
     failure = std::current_exception();
   }
@@ -318,6 +319,7 @@ JournalStatistics Committer::statistics() const {
   auto statistics = statistics_;
   statistics.last = last_;
   statistics.committed = state_.last;
+  statistics.superseded = state_.superseded;
   return statistics;
 }
 

@@ -13,6 +13,7 @@
 #include "daybook/journal/clock.h"
 #include "daybook/journal/intake.h"
 #include "daybook/journal/journal.h"
+#include "daybook/journal/retention.h"
 #include "daybook/journal/store.h"
 
 namespace daybook::detail {
@@ -76,10 +77,13 @@ class Committer {
   void record_failure(const Order& order, std::exception_ptr failure, bool final);
   void throw_if_broken(const Order& order) const;
   [[nodiscard]] std::uint64_t pending() const { return head_ - tail_; }
+  // There is work for a transaction: events, or superseded payloads that no event has to come for.
+  [[nodiscard]] bool has_work() const { return pending() != 0 || retention_.is_behind(state_); }
 
   const std::shared_ptr<Store> store_;
   Intake intake_;
   const JournalOptions options_;
+  Retention retention_;  // of the committer's thread
   Clock& clock_;
 
   mutable std::mutex mutex_;

@@ -27,6 +27,12 @@ struct InvalidError : Error {
   using Error::Error;
 };
 
+// The value asked for was dropped by the journal's retention (docs/retention.md): the event is known, its bytes are
+// gone. Ask for a later point, or for a checkpoint. (ValueError)
+struct ElidedError : InvalidError {
+  using InvalidError::InvalidError;
+};
+
 // Bytes on disk break the format: see `daybook verify`.
 struct CorruptError : Error {
   using Error::Error;

@@ -103,6 +103,7 @@ struct RunEnded {
 };
 struct Part {  // a piece of a payload too long for one record
   std::span<const std::byte> bytes;
+  bool elided = false;  // dropped by retention together with the value it was a part of
 };
 struct Unknown {  // of a kind that a later version added
   std::uint16_t kind = 0;

@@ -70,6 +70,13 @@ struct flock writer_lock(short type) {
   return lock_of_byte(writer_byte, type);
 }
 
+bool is_at(int fd, const std::filesystem::path& path) {
+  struct stat opened {
+  }, named{};
+  if (::fstat(fd, &opened) != 0 || ::stat(path.c_str(), &named) != 0) throw_errno("looking at " + quoted(path), errno);
+  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 std::string host_tag() {
   auto host = host_name();
   std::replace_if(
@@ -153,6 +160,17 @@ void rename_new(const std::filesystem::path& from, const std::filesystem::path& 
 
 void remove_file(const std::filesystem::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + quoted(path), errno);
+}
+
+void replace_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_errno("renaming " + quoted(from) + " to " + quoted(to), errno);
+}
+
+bool exchange_names(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return true;
+  // EXDEV: an overlay whose lower layer holds one of the two.
+  if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP || errno == EXDEV) return false;
+  throw_errno("exchanging " + quoted(a) + " and " + quoted(b), errno);
 }
 
 std::filesystem::path aside_name(const std::filesystem::path& target) {
@@ -256,14 +274,18 @@ bool WriterLock::is_held(const std::filesystem::path& data_file) {
 WriterLock::WriterLock(const std::filesystem::path& data_file) {
   watch_forks();
   const std::lock_guard guard(locks_mutex);
-  file_ = open_file(data_file, O_RDWR);
-  auto lock = writer_lock(F_WRLCK);
-  if (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
-    if (errno == EAGAIN || errno == EACCES) {
-      throw BusyError(quoted(data_file.parent_path()) + " is being written by another writer: wait until it has ended");
+  do {
+    file_ = open_file(data_file, O_RDWR);
+    auto lock = writer_lock(F_WRLCK);
+    if (::fcntl(file_.get(), F_OFD_SETLK, &lock) != 0) {
+      if (errno == EAGAIN || errno == EACCES) {
+        throw BusyError(quoted(data_file.parent_path()) +
+                        " is being written by another writer: wait until it has ended");
+      }
+      throw_errno("locking " + quoted(data_file), errno);
     }
-    throw_errno("locking " + quoted(data_file), errno);
-  }
+    // Between opening and locking the journal may have been compacted: then the lock is on a file that is gone.
+  } while (!is_at(file_.get(), data_file));
   lock_descriptors.push_back(file_.get());
 }
 

@@ -42,6 +42,10 @@ void allocate(int fd, std::uint64_t bytes, const std::filesystem::path& path);
 // rename(2) that refuses to replace anything: InvalidError if `to` exists.
 void rename_new(const std::filesystem::path& from, const std::filesystem::path& to);
 void remove_file(const std::filesystem::path& path);
+// rename(2): `to` is the old file or the new one at any time.
+void replace_file(const std::filesystem::path& from, const std::filesystem::path& to);
+// Exchanges two names in one step. False, and nothing has changed, on a file system that cannot.
+bool exchange_names(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // A name beside `target` for making it aside: hidden, and not ending like it. Unique to this process and call.
 std::filesystem::path aside_name(const std::filesystem::path& target);

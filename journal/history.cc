@@ -6,6 +6,7 @@
 
 #include "daybook/journal/codec.h"
 #include "daybook/journal/error.h"
+#include "daybook/journal/payload.h"
 #include "daybook/journal/store.h"
 
 namespace daybook::detail {
@@ -43,41 +44,6 @@ std::string spell_chain(const std::string& chain) {
 bool is_change(const EventBody& body) {
   return std::holds_alternative<Mutate>(body) || std::holds_alternative<MutateItem>(body) ||
          std::holds_alternative<Append>(body);
-}
-
-std::uint64_t payload_of(wire::Value::Reader value) {
-  std::uint64_t bytes = padded(value.getBytes());
-  for (const auto item : value.getItems()) bytes += payload_of(item);
-  return bytes;
-}
-
-std::uint64_t payload_of(capnp::List<wire::Attribute>::Reader attributes) {
-  std::uint64_t bytes = 0;
-  for (const auto attribute : attributes) bytes += payload_of(attribute.getValue());
-  return bytes;
-}
-
-// What the values of an event take together, up to a multiple of eight.
-std::uint64_t payload_of(wire::Event::Reader event) {
-  switch (event.which()) {
-    case wire::Event::SET:
-      return payload_of(event.getSet().getValue()) + payload_of(event.getSet().getMetadata()) +
-             payload_of(event.getSet().getOptions());
-    case wire::Event::MUTATE:
-      return payload_of(event.getMutate().getValue());
-    case wire::Event::MUTATE_ITEM:
-      return payload_of(event.getMutateItem().getValue());
-    case wire::Event::REPLACE:
-      return payload_of(event.getReplace().getValue());
-    case wire::Event::APPEND:
-      return payload_of(event.getAppend().getValue());
-    case wire::Event::ARCHIVED:
-      return payload_of(event.getArchived().getValue());
-    case wire::Event::SET_ATTRIBUTE:
-      return payload_of(event.getSetAttribute().getValue());
-    default:
-      return 0;
-  }
 }
 
 bool same(const RunInfo& a, const RunInfo& b) {
@@ -155,6 +121,7 @@ void History::pass(std::span<const std::byte> key, std::span<const std::byte> va
   try {
     check_event(*record, where);
     ++intact_;
+    if (record->is_elided()) ++elided_;
   } catch (const std::exception& e) {
     // Whatever goes wrong while its bytes are read (also: too long for the memory) is said of this event.
     const std::string_view text = e.what();
@@ -174,7 +141,7 @@ void History::check_event(const RecordView& record, const std::string& where) {
     chain = chain_of(message);
     for (const auto part : message.getParts()) parts.push_back(part);
     if (parts.empty()) return;
-    needed = payload_of(message);
+    needed = record.is_elided() ? kept_bytes(message) : payload_bytes(message);
     event.sequence = sequence;
     event.time = message.getTime();
     event.previous = message.getPrevious();
@@ -187,7 +154,7 @@ void History::check_event(const RecordView& record, const std::string& where) {
     event = decode(record, [](Sequence) { return std::span<const std::byte>(); });
   } else {
     // Its value may be larger than memory: see that the lengths agree.
-    check_parts(sequence, parts, padded(record.payload.size()), needed);
+    check_parts(sequence, parts, padded(record.payload.size()), needed, record.is_elided());
   }
   if (std::holds_alternative<Part>(event.body)) parts_[sequence] = record.payload.size();
   if (std::holds_alternative<Unknown>(event.body)) {
@@ -232,7 +199,8 @@ void History::check_order(const Event& event, const std::string& chain) {
   tip = now;
 }
 
-void History::check_parts(Sequence sequence, std::span<const Sequence> parts, std::uint64_t own, std::uint64_t needed) {
+void History::check_parts(Sequence sequence, std::span<const Sequence> parts, std::uint64_t own, std::uint64_t needed,
+                          bool elided) {
   std::uint64_t there = own;
   bool blank = false;
   for (const auto part : parts) {
@@ -243,7 +211,7 @@ void History::check_parts(Sequence sequence, std::span<const Sequence> parts, st
       blank = true;
       continue;
     }
-    there += found->second;
+    if (!elided) there += found->second;
     parts_.erase(found);
   }
   if (!blank && there != needed)

@@ -38,6 +38,7 @@ class History {
   [[nodiscard]] Sequence events() const { return intact_; }
   [[nodiscard]] Sequence passed() const { return next_ - 1; }  // the highest sequence number so far
   [[nodiscard]] std::uint64_t unknown_kinds() const { return unknown_kinds_; }
+  [[nodiscard]] Sequence elided() const { return elided_; }  // of events(), those whose value retention has dropped
   [[nodiscard]] bool run_ended() const { return run_ended_; }
   // Nothing is known of this event: it is missing, damaged, or of an unknown kind.
   [[nodiscard]] bool is_blank(Sequence sequence) const;
@@ -51,7 +52,8 @@ class History {
   void miss(Sequence from, Sequence to);
   void check_event(const RecordView& record, const std::string& where);
   void check_order(const Event& event, const std::string& chain);
-  void check_parts(Sequence sequence, std::span<const Sequence> parts, std::uint64_t own, std::uint64_t needed);
+  void check_parts(Sequence sequence, std::span<const Sequence> parts, std::uint64_t own, std::uint64_t needed,
+                   bool elided);
   void check_index(const Index& index, const std::map<std::string, Sequence>& expected, const char* database,
                    const std::function<std::string(const std::string&)>& spell);
 
@@ -62,6 +64,7 @@ class History {
   Sequence next_ = 1;  // the one that should come now
   Sequence intact_ = 0, beyond_ = 0;
   std::uint64_t unknown_kinds_ = 0;
+  Sequence elided_ = 0;
   bool run_ended_ = false;
   Nanoseconds time_ = 0;
   std::map<Sequence, Sequence> blank_;  // first → last of ranges that do not touch

@@ -12,6 +12,8 @@
 
 namespace daybook {
 
+inline constexpr std::uint64_t unlimited_history = ~std::uint64_t{0};
+
 struct JournalOptions {
   // Bytes of the ring file in front of LMDB. It bounds what may wait for a commit, and so how long a burst is absorbed
   // at memory speed; records above a quarter of it go straight to LMDB. At least 64 KiB, rounded up to whole pages.
@@ -20,12 +22,17 @@ struct JournalOptions {
   std::chrono::milliseconds commit_interval{20};
   // How long a call may wait for a full intake while commits make no progress, before it throws StorageError.
   std::chrono::milliseconds full_timeout{30000};
+  // History is kept until newer values have superseded so many bytes of it; then the oldest superseded values are
+  // dropped, while their events stay (Value::elided()). What the newest state or a checkpoint's needs is neither
+  // counted nor ever dropped, nor are values below 2 KiB. `unlimited_history` keeps everything.
+  std::uint64_t history_bytes = std::uint64_t{1} << 30;
 };
 
 struct JournalStatistics {
   Sequence last = 0;       // newest event appended
   Sequence committed = 0;  // newest event that is in LMDB, synced
   std::uint64_t commits = 0;
+  std::uint64_t superseded = 0;        // bytes of history as of `committed` that could be dropped: see history_bytes
   std::uint64_t waits = 0;             // appends that had to wait for a full intake …
   std::chrono::nanoseconds waited{0};  // … and for how long in all
 };

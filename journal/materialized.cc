@@ -39,9 +39,10 @@ bool append_materialized(const std::filesystem::path& journal, const Materialize
   const auto header = detail::sealed_header(encoder, opened.info.uuid, link.sequence);
   detail::StoredState state = opened.state;
   state.last = link.sequence;
+  detail::Retention retention(*opened.store, unlimited_history);
   while (true) {
     try {
-      detail::Commit commit(*opened.store);
+      detail::Commit commit(*opened.store, retention);
       commit.add(header, encoder.message(), encoder.payload());
       commit.commit(state);
       return true;

@@ -24,20 +24,6 @@ constexpr std::size_t stretch = std::size_t{1} << 16;
 
 Chain chain_of(Group group) { return group == Group::datasets ? Chain::dataset : Chain::archive; }
 
-// The previous event on the chain, read without touching the record's payload: for passing over records of others.
-Sequence peek_previous(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored) {
-  detail::RecordView record{};
-  if (stored.size() >= sizeof record.header) std::memcpy(&record.header, stored.data(), sizeof record.header);
-  const auto& header = record.header;
-  if (header.magic != detail::record_magic || header.message_words == 0 ||
-      header.message_words > (stored.size() - sizeof header) / sizeof(std::uint64_t)) {
-    detail::check_stored(transaction, sequence, stored);  // says what is wrong
-  }
-  record.bytes = stored;
-  record.message = stored.subspan(sizeof header, std::size_t{header.message_words} * 8);
-  return detail::links_of(transaction, record).previous;
-}
-
 }  // namespace
 
 class Reader::Impl {
@@ -127,7 +113,7 @@ class Reader::Impl {
           const auto sequence = detail::sequence_of(key);
           if (sequence > state.head) return false;
           // The next event of a chain is the one that names the newest so far as its previous one.
-          if (peek_previous(snapshot(), sequence, stored) == newest) {
+          if (detail::links_of(snapshot(), detail::peek(snapshot(), sequence, stored)).previous == newest) {
             newest = sequence;
             visit(detail::decode_stored(snapshot(), detail::check_stored(snapshot(), sequence, stored), parts_));
           }
@@ -330,6 +316,35 @@ void Reader::changes(const DatasetState& state, const std::function<void(const E
   } else {
     impl_->follow_chain(state, visit);
   }
+}
+
+std::optional<Sequence> Reader::find_whole_after(const DatasetState& state) const {
+  std::optional<Sequence> found;
+  auto sequence = find_head(state.group, state.key, last()).value_or(0);
+  while (sequence > state.head) {
+    const auto links = detail::links_of(impl_->snapshot(), detail::peek(impl_->snapshot(), sequence));
+    if (links.base > sequence || links.previous >= sequence)
+      throw CorruptError(impl_->broken(sequence, "its chain does not lead back"));
+    if (links.base != sequence) {
+      sequence = links.base;
+      continue;
+    }
+    const auto record = detail::peek(impl_->snapshot(), sequence);
+    bool whole = !record.is_elided();
+    detail::read_message(impl_->snapshot(), record, [&](detail::EventMessage event) {
+      if (event.isRemove()) whole = false;
+    });
+    if (whole) found = sequence;
+    sequence = links.previous;
+  }
+  return found;
+}
+
+std::optional<std::pair<std::string, Sequence>> Reader::find_checkpoint_before(const DatasetState& state) const {
+  auto all = checkpoints();
+  for (auto one = all.rbegin(); one != all.rend(); ++one)
+    if (one->second < state.head && find_state(state.group, state.key, one->second)) return *one;
+  return std::nullopt;
 }
 
 std::vector<Event> Reader::stages(Sequence as_of) const {

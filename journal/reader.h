@@ -101,6 +101,11 @@ class Reader {
   [[nodiscard]] std::vector<AttributeState> attributes(std::string_view key, Sequence as_of) const;
   // The events of a state's chain after base, up to head, oldest first, in bounded memory.
   void changes(const DatasetState& state, const std::function<void(const Event&)>& visit) const;
+  // Where to look instead when retention has dropped a state's value: the oldest later event that still holds the
+  // dataset's whole value, and the newest checkpoint up to the state's head at which the dataset was there (name,
+  // sequence).
+  [[nodiscard]] std::optional<Sequence> find_whole_after(const DatasetState& state) const;
+  [[nodiscard]] std::optional<std::pair<std::string, Sequence>> find_checkpoint_before(const DatasetState& state) const;
   // Stages the run has gone through up to a point (StageChanged events are few: one chain).
   [[nodiscard]] std::vector<Event> stages(Sequence as_of) const;
 

@@ -26,7 +26,7 @@ std::optional<RecordView> find_record(std::span<const std::byte> bytes, std::str
   if (bytes.size() < sizeof view.header) return fail("cut short inside the record header");
   std::memcpy(&view.header, bytes.data(), sizeof view.header);
   const auto& header = view.header;
-  if (header.magic != record_magic) return fail("no record header");
+  if (!is_record_magic(header.magic)) return fail("no record header");
   if (header.message_words == 0 || header.message_words > max_message_words ||
       header.payload_bytes > max_record_payload) {
     return fail("lengths in the record header are out of bounds");

@@ -16,7 +16,7 @@ namespace daybook::detail {
 // A record: this header, the Cap'n Proto message (one segment, no framing), the payload, which is a multiple of eight
 // bytes long because each value in it is filled up with zero bytes. Numbers are little-endian.
 struct RecordHeader {
-  std::uint32_t magic;          // record_magic
+  std::uint32_t magic;          // record_magic or elided_magic
   std::uint32_t message_words;  // length of the message in 8-byte words
   std::uint64_t payload_bytes;  // of all values, each with the zero bytes behind it
   std::uint64_t sequence;
@@ -26,6 +26,10 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 48 && std::is_trivially_copyable_v<RecordHeader>);
 
 inline constexpr std::uint32_t record_magic = 0x31524244;  // "DBR1"
+// A record whose value retention has dropped: header and message as they were (but for lengths and checksum), and of
+// the payload only what metadata and options need.
+inline constexpr std::uint32_t elided_magic = 0x31454244;  // "DBE1"
+constexpr bool is_record_magic(std::uint32_t magic) { return magic == record_magic || magic == elided_magic; }
 
 // One record never carries more payload than this; longer values are split into `part` events.
 inline constexpr std::uint64_t max_record_payload = std::uint64_t{16} << 20;
@@ -53,6 +57,8 @@ struct RecordView {
   std::span<const std::byte> bytes;  // all of it
   std::span<const std::byte> message;
   std::span<const std::byte> payload;  // without padding
+
+  [[nodiscard]] bool is_elided() const { return header.magic == elided_magic; }
 };
 
 // Looks at the record at the start of `bytes` (which may go on behind it). Empty if it is not an intact record, with
@@ -80,9 +86,11 @@ inline constexpr const char* run_db = "run";
 inline constexpr const char* events_db = "events";
 inline constexpr const char* heads_db = "heads";
 inline constexpr const char* checkpoints_db = "checkpoints";
-inline constexpr const char* format_key = "format";  // 4 bytes, little-endian
-inline constexpr const char* info_key = "info";      // a RunInfo message
-inline constexpr const char* state_key = "state";    // a State message
+inline constexpr const char* payloads_db = "payloads";      // see retention.h
+inline constexpr const char* superseded_db = "superseded";  //   "
+inline constexpr const char* format_key = "format";         // 4 bytes, little-endian
+inline constexpr const char* info_key = "info";             // a RunInfo message
+inline constexpr const char* state_key = "state";           // a State message
 
 // Key of `heads`: one byte for the chain, then the dataset's name if it fits, or its first bytes and its hash.
 // The value is the sequence number of the chain's newest event, 8 bytes little-endian.

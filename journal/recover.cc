@@ -25,11 +25,12 @@ void require_same_run(const Intake& intake, const std::filesystem::path& path, c
 // Moves what the intake still holds into LMDB. Each transaction takes its place in the intake along, so that dying in the
 // middle and doing it again comes to the same.
 StoredState drain(Store& store, const Intake& intake, StoredState state) {
+  Retention retention(store, unlimited_history);  // keeps the books; how much may stay is for the next writer to say
   while (true) {
     StoredState next = state;
     bool more = false;
     try {
-      Commit commit(store);
+      Commit commit(store, retention);
       std::uint64_t bytes = 0;
       while (const auto record = intake.find_next(next.intake_position, next.last + 1)) {
         commit.add(*record);

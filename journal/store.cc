@@ -16,11 +16,10 @@
 #include <map>
 #include <vector>
 
-#include "daybook/journal/codec.h"
-#include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"
+#include "daybook/journal/record.h"
 
 namespace daybook::detail {
 
@@ -46,51 +45,6 @@ Identity identity(const std::filesystem::path& file) {
 }
 
 constexpr std::uint64_t least_map_bytes = std::uint64_t{1} << 20;
-
-// A message of one segment, as the `run` database holds it.
-template <class Message, class Build>
-std::vector<std::byte> flat(const Build& build) {
-  std::size_t words = 1024;
-  while (true) {
-    // Given to the builder: for memory that it asks for itself and does not get it throws a kj::Exception.
-    std::vector<capnp::word> scratch(words);
-    capnp::MallocMessageBuilder builder(kj::arrayPtr(scratch.data(), scratch.size()));
-    build(builder.initRoot<Message>());
-    const auto segments = builder.getSegmentsForOutput();
-    if (segments.size() == 1) {
-      const auto* first = reinterpret_cast<const std::byte*>(segments[0].begin());
-      return {first, first + segments[0].size() * sizeof(capnp::word)};
-    }
-    words = 64;
-    for (const auto segment : segments) words += segment.size();
-  }
-}
-
-template <class Message, class Read>
-auto read_flat(std::span<const std::byte> bytes, const std::filesystem::path& path, const char* what,
-               const Read& read) {
-  try {
-    std::vector<capnp::word> words(bytes.size() / sizeof(capnp::word));
-    std::memcpy(words.data(), bytes.data(), words.size() * sizeof(capnp::word));
-    const std::array<const kj::ArrayPtr<const capnp::word>, 1> segments{kj::arrayPtr(words.data(), words.size())};
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = 2 * words.size() + 64;
-    capnp::SegmentArrayMessageReader reader({segments.data(), segments.size()}, options);
-    return read(reader.getRoot<Message>());
-  } catch (const kj::Exception& e) {
-    throw CorruptError("'" + path.string() + "': its " + what + " is malformed (" + e.getDescription().cStr() +
-                       "): run 'daybook verify'");
-  }
-}
-
-std::span<const std::byte> required(const ReadTransaction& transaction, const char* key) {
-  const auto found = transaction.find(transaction.databases().run, std::string_view(key));
-  if (!found) {
-    throw CorruptError("'" + transaction.path().string() + "': the run database has no '" + key +
-                       "': run 'daybook verify'");
-  }
-  return *found;
-}
 
 }  // namespace
 
@@ -204,24 +158,43 @@ std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const
   return store;
 }
 
-std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access access) {
+// The one that is there or a new one; its databases need not be open. With stores_mutex held.
+std::shared_ptr<Store> Store::share(const std::filesystem::path& journal, Access access) {
   require_journal(journal);
-  const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
-  auto& known = stores[identity(journal / "data.mdb")];
-  if (auto store = known.lock(); store && store->is_ours()) {
-    if (access == Access::write && store->access_ == Access::read) {
-      throw BusyError("'" + journal.string() +
-                      "' is open for reading in this process: close its readers before writing");
+  while (true) {
+    const auto file = identity(journal / "data.mdb");
+    auto& known = stores[file];
+    if (auto store = known.lock(); store && store->is_ours()) {
+      if (access == Access::write && store->access_ == Access::read) {
+        throw BusyError("'" + journal.string() +
+                        "' is open for reading in this process: close its readers before writing");
+      }
+      return store;
     }
+    std::shared_ptr<Store> store(new Store(journal, access));
+    store->open_environment(false);
+    // LMDB opens two files by their names. If the journal was exchanged for a compacted one between them, they do not
+    // belong together.
+    if (identity(journal / "data.mdb") != file) continue;
+    known = store;
     return store;
   }
-  std::shared_ptr<Store> store(new Store(journal, access));
-  store->open_environment(false);
-  store->open_databases({});
-  check_format(store->begin_read());
-  known = store;
+}
+
+std::shared_ptr<Store> Store::open(const std::filesystem::path& journal, Access access) {
+  const std::lock_guard guard(stores_mutex);
+  auto store = share(journal, access);
+  if (store->databases_.run == 0) {
+    store->open_databases({});
+    check_format(store->begin_read());
+  }
   return store;
+}
+
+ReadTransaction Store::hold(const std::filesystem::path& journal) {
+  const std::lock_guard guard(stores_mutex);
+  return share(journal, Access::read)->begin_read();
 }
 
 void Store::moved(const std::filesystem::path& journal) { path_ = journal; }
@@ -260,6 +233,11 @@ void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
     if (code == MDB_SUCCESS) code = open(events_db, &databases_.events);
     if (code == MDB_SUCCESS) code = open(heads_db, &databases_.heads);
     if (code == MDB_SUCCESS) code = open(checkpoints_db, &databases_.checkpoints);
+    if (code == MDB_SUCCESS) {
+      code = open(payloads_db, &databases_.payloads);
+      if (code == MDB_SUCCESS) code = open(superseded_db, &databases_.superseded);
+      if (code == MDB_NOTFOUND) code = MDB_SUCCESS;  // from before there was retention
+    }
     if (code == MDB_NOTFOUND) {
       throw UnsupportedError("'" + path_.string() + "' holds an LMDB file that is not a Daybook journal");
     }
@@ -278,6 +256,10 @@ void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
   std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> transaction(raw, &mdb_txn_abort);
   open_all(raw, 0);
   check_lmdb(mdb_txn_commit(transaction.release()), "opening", path_);
+  if (access_ == Access::read || databases_.superseded != 0) return;
+  WriteTransaction making(*this);
+  open_all(making.handle(), MDB_CREATE);
+  making.commit();
 }
 
 ReadTransaction Store::begin_read() { return ReadTransaction(shared_from_this()); }
@@ -430,63 +412,36 @@ void WriteTransaction::append(MDB_dbi database, std::span<const std::byte> key,
   }
 }
 
+std::optional<std::span<const std::byte>> WriteTransaction::find(MDB_dbi database,
+                                                                 std::span<const std::byte> key) const {
+  auto wanted = value_of(key);
+  MDB_val value{};
+  const int code = mdb_get(transaction_, database, &wanted, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, "reading", store_.path());
+  return span_of(value);
+}
+
+std::optional<WriteTransaction::Entry> WriteTransaction::find_from(MDB_dbi database,
+                                                                   std::span<const std::byte> key) const {
+  MDB_cursor* raw = nullptr;
+  check_lmdb(mdb_cursor_open(transaction_, database, &raw), "reading", store_.path());
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
+  auto wanted = value_of(key);
+  MDB_val value{};
+  const int code = mdb_cursor_get(raw, &wanted, &value, key.empty() ? MDB_FIRST : MDB_SET_RANGE);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, "reading", store_.path());
+  return Entry{span_of(wanted), span_of(value)};
+}
+
+void WriteTransaction::erase(MDB_dbi database, std::span<const std::byte> key) {
+  auto wanted = value_of(key);
+  check_lmdb(mdb_del(transaction_, database, &wanted, nullptr), "writing", store_.path());
+}
+
 void WriteTransaction::commit() {
   check_lmdb(mdb_txn_commit(std::exchange(transaction_, nullptr)), "committing to", store_.path());
-}
-
-StoredState read_state(const ReadTransaction& transaction) {
-  return read_flat<wire::State>(required(transaction, state_key), transaction.path(), "state",
-                                [](wire::State::Reader state) {
-                                  return StoredState{static_cast<Phase>(state.getPhase()), state.getLast(),
-                                                     state.getIntakePosition(), state.getIntakeId()};
-                                });
-}
-
-RunInfo read_info(const ReadTransaction& transaction) {
-  return read_flat<wire::RunInfo>(required(transaction, info_key), transaction.path(), "run description",
-                                  read_run_info);
-}
-
-void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state) {
-  transaction.put(databases.run, as_key(state_key), flat<wire::State>([&](wire::State::Builder to) {
-                    to.setPhase(static_cast<std::uint8_t>(state.phase));
-                    to.setLast(state.last);
-                    to.setIntakePosition(state.intake_position);
-                    to.setIntakeId(state.intake_id);
-                  }));
-}
-
-void write_info(WriteTransaction& transaction, const Store::Databases& databases, const RunInfo& info) {
-  transaction.put(databases.run, as_key(info_key),
-                  flat<wire::RunInfo>([&](wire::RunInfo::Builder to) { build_run_info(to, info); }));
-}
-
-void check_format(const ReadTransaction& transaction) {
-  const auto stored = required(transaction, format_key);
-  std::uint32_t format = 0;
-  if (stored.size() != sizeof format)
-    throw CorruptError("'" + transaction.path().string() + "': its format number is damaged");
-  std::memcpy(&format, stored.data(), sizeof format);
-  if (format == format_version) return;
-  const auto spell = [](std::uint32_t number) {
-    return ((number & development_format) != 0 ? "development format " : "format ") +
-           std::to_string(number & ~development_format);
-  };
-  throw UnsupportedError("'" + transaction.path().string() + "' is a journal of " + spell(format) +
-                         ", this program reads " + spell(format_version) +
-                         ": use the version of Daybook that wrote it, or a newer one");
-}
-
-std::array<std::byte, 8> event_key(Sequence sequence) {
-  std::array<std::byte, 8> key{};
-  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(sequence >> (56 - 8 * i));
-  return key;
-}
-
-Sequence sequence_of(std::span<const std::byte> key) {
-  Sequence sequence = 0;
-  for (const auto byte : key) sequence = sequence << 8U | static_cast<Sequence>(byte);
-  return sequence;
 }
 
 }  // namespace daybook::detail

@@ -34,6 +34,7 @@ struct StoredState {
   Sequence last = 0;
   std::uint64_t intake_position = 0;
   std::uint64_t intake_id = 0;
+  std::uint64_t superseded = 0;  // bytes: see retention.h
 };
 
 // Transactions pass it; a change of the map's size closes it, waits until all have left, and opens it again. Not a
@@ -73,13 +74,17 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   enum class Access { read, write };
 
-  // Makes data.mdb in an existing folder, with all four databases, what the run's says and the record of event 1, in one
+  // Makes data.mdb in an existing folder, with all databases, what the run's says and the record of event 1, in one
   // commit.
   static std::shared_ptr<Store> create(const std::filesystem::path& journal, const RunInfo& info,
                                        const StoredState& state, std::span<const std::byte> first_record);
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
+  // A snapshot only to hold: while it is there, no writer uses its pages, nor those of later ones, for something else.
+  // LMDB looks at no page for it but the two meta pages, so it may be asked of a suspect file whose meta pages have
+  // been seen to make sense. Nothing can be read through it.
+  static ReadTransaction hold(const std::filesystem::path& journal);
   // The folder has been renamed: for messages and for sharing.
   void moved(const std::filesystem::path& journal);
   // Frees the slots of readers whose process died, which would hold back the reuse of pages for ever.
@@ -101,6 +106,9 @@ class Store : public std::enable_shared_from_this<Store> {
   // One handle a database; opened with the environment.
   struct Databases {
     MDB_dbi run = 0, events = 0, heads = 0, checkpoints = 0;
+    // Of retention; 0 (no named database has this number) where a reader finds a journal that was never written with
+    // it.
+    MDB_dbi payloads = 0, superseded = 0;
   };
   [[nodiscard]] const Databases& databases() const { return databases_; }
 
@@ -111,6 +119,7 @@ class Store : public std::enable_shared_from_this<Store> {
   friend class ReadTransaction;
   friend class WriteTransaction;
   Store(std::filesystem::path path, Access access);
+  static std::shared_ptr<Store> share(const std::filesystem::path& journal, Access access);
   void open_environment(bool create);
   // `fill` is given to make the databases and say what goes into them.
   void open_databases(const std::function<void(WriteTransaction&)>& fill);
@@ -160,6 +169,14 @@ class WriteTransaction {
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
   // The same for a value in pieces, which LMDB is to copy once.
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::span<const std::byte>> pieces);
+  // Views live until the next change.
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
+  // The first entry at or behind `key`.
+  struct Entry {
+    std::span<const std::byte> key, value;
+  };
+  [[nodiscard]] std::optional<Entry> find_from(MDB_dbi database, std::span<const std::byte> key) const;
+  void erase(MDB_dbi database, std::span<const std::byte> key);  // of an entry that is there
   // Durable when it returns.
   void commit();
   [[nodiscard]] MDB_txn* handle() const { return transaction_; }

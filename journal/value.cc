@@ -111,6 +111,7 @@ void Value::check_size() const {
       return;
     case Form::null:
     case Form::unstorable:
+    case Form::elided:
       if (size != 0) fail("none");
       return;
   }
@@ -218,6 +219,14 @@ Value Value::unstorable(std::string_view python_type, std::string_view repr) {
   return value;
 }
 
+Value Value::elided(Form was, const Type& type, const Shape& shape, std::uint64_t items, std::uint64_t bytes) {
+  Value value = raw(Form::elided, type, shape, 1, {});
+  value.elided_form_ = was;
+  if (was == Form::list || was == Form::objects) value.count_ = items;
+  value.elided_bytes_ = bytes;
+  return value;
+}
+
 std::uint64_t Value::byte_size() const {
   if (inline_size_ != 0) return inline_size_;
   std::uint64_t size = external_.size();
@@ -250,6 +259,7 @@ std::vector<Bytes> Value::slice(std::uint64_t offset, std::uint64_t length) cons
 
 void Value::read_bytes(std::uint64_t offset, std::span<std::byte> out) const {
   if (out.empty()) return;
+  if (form_ == Form::elided) throw_not_contiguous();
   std::byte* to = out.data();
   if (segments_.empty() && offset <= byte_size() && out.size() <= byte_size() - offset) {
     std::memcpy(to, bytes().data() + offset, out.size());
@@ -262,12 +272,14 @@ void Value::read_bytes(std::uint64_t offset, std::span<std::byte> out) const {
 }
 
 std::uint64_t Value::item_count() const {
+  if (form_ == Form::elided) return elided_form_ == Form::list || elided_form_ == Form::objects ? count_ : 0;
   std::uint64_t count = 0;
   for (const auto& run : runs_) count += run.count_;
   return count;
 }
 
 Value Value::item(std::uint64_t i) const {
+  if (form_ == Form::elided) throw_not_contiguous();
   for (const auto& run : runs_) {
     if (i >= run.count_) {
       i -= run.count_;
@@ -355,11 +367,16 @@ bool operator==(const Value& a, const Value& b) {
   if (!(a.type_ == b.type_) || !(a.shape_ == b.shape_) || a.count_ != b.count_ || a.byte_size() != b.byte_size()) {
     return false;
   }
+  if (a.form_ == Form::elided) return a.elided_form_ == b.elided_form_ && a.elided_bytes_ == b.elided_bytes_;
   if (a.is_contiguous() && b.is_contiguous()) return std::ranges::equal(a.bytes(), b.bytes());
   return a.owned() == b.owned();
 }
 
-void Value::throw_not_contiguous() {
+void Value::throw_not_contiguous() const {
+  if (form_ == Form::elided) {
+    throw ElidedError("the value (" + describe(*this) + ") was dropped by the journal's retention: only " +
+                      "what it was is known");
+  }
   throw InvalidError("this value stands in several pieces: read it piece by piece (segments, read_bytes)");
 }
 
@@ -369,7 +386,9 @@ void Value::expect_scalar(const Type& type) const {
   }
 }
 
-std::string describe(const Value& value) {
+namespace {
+
+std::string describe(Form form, const Value& value) {
   const auto dims = [&] {
     std::string text = "(";
     for (const auto extent : value.shape()) {
@@ -378,7 +397,7 @@ std::string describe(const Value& value) {
     }
     return text + ")";
   };
-  switch (value.form()) {
+  switch (form) {
     case Form::scalar:
       return value.type().name();
     case Form::array:
@@ -391,8 +410,14 @@ std::string describe(const Value& value) {
       return value.type().name() + " null";
     case Form::unstorable:
       return "unstorable " + std::string(value.python_type());
+    case Form::elided:
+      return describe(value.elided_form(), value) + ", elided";
   }
   return "?";
 }
+
+}  // namespace
+
+std::string describe(const Value& value) { return describe(value.form(), value); }
 
 }  // namespace daybook

@@ -25,6 +25,7 @@ enum class Form : std::uint8_t {
   objects = 3,     // a NumPy object array: items in C order under a fixed shape
   null = 4,        // HDF5's null dataspace (h5py.Empty): a type without data
   unstorable = 5,  // a value HDF5 cannot hold: its Python type and repr are all that is kept
+  elided = 255,    // retention dropped its bytes: see Value::elided(). Never on disk: the record's magic says it
 };
 
 // One value: what NumPy and HDF5 can both say, plus lists and the note of an unstorable one.
@@ -77,6 +78,9 @@ class Value {
   static Value objects(const Shape& shape, std::vector<Value> items);
   static Value null(const Type& type);
   static Value unstorable(std::string_view python_type, std::string_view repr);  // copies
+  // What a journal still knows of a value whose bytes its retention dropped: what it was, and how large. type() and
+  // shape() are those it had, item_count() is `items`; everything that would give bytes throws ElidedError.
+  static Value elided(Form was, const Type& type, const Shape& shape, std::uint64_t items, std::uint64_t bytes);
 
   [[nodiscard]] Form form() const { return form_; }
   [[nodiscard]] const Type& type() const { return type_; }     // scalar, array, null
@@ -84,7 +88,7 @@ class Value {
   // InvalidError if they do not stand in one piece: read from a journal that had to split them over several records.
   [[nodiscard]] std::span<const std::byte> bytes() const {
     if (inline_size_ != 0) return {inline_.data(), inline_size_};
-    if (!segments_.empty()) throw_not_contiguous();
+    if (!segments_.empty() || form_ == Form::elided) throw_not_contiguous();
     return external_;
   }
   [[nodiscard]] bool is_contiguous() const { return segments_.empty(); }
@@ -100,6 +104,8 @@ class Value {
   [[nodiscard]] Value item(std::uint64_t i) const;  // list, objects: item i, borrowing from this Value
   [[nodiscard]] std::string_view python_type() const { return python_type_; }  // unstorable
   [[nodiscard]] std::string_view repr() const { return repr_; }                // unstorable
+  [[nodiscard]] Form elided_form() const { return elided_form_; }              // elided: what form() was, …
+  [[nodiscard]] std::uint64_t elided_bytes() const { return elided_bytes_; }   // … and total_bytes()
   template <class T>
   [[nodiscard]] T as() const {  // a scalar of just this C++ type; InvalidError otherwise
     expect_scalar(Type::of<T>());
@@ -136,18 +142,20 @@ class Value {
   static Value contiguous(Form form, const Type& type, const Shape& shape, std::uint64_t count,
                           std::span<const std::byte> bytes);
   void expect_scalar(const Type& type) const;
-  [[noreturn]] static void throw_not_contiguous();
+  [[noreturn]] void throw_not_contiguous() const;
   void check_size() const;
   [[nodiscard]] std::vector<std::span<const std::byte>> slice(std::uint64_t offset, std::uint64_t length) const;
   void take(std::vector<std::byte> bytes);  // own these as the value's bytes
 
   Type type_;
   Form form_ = Form::scalar;
+  Form elided_form_ = Form::scalar;
   std::uint8_t inline_size_ = 0;
   std::array<std::byte, 32> inline_;  // read up to inline_size_ only
   std::span<const std::byte> external_;
   std::vector<std::span<const std::byte>> segments_;  // two or more pieces; else empty
   std::uint64_t count_ = 1;
+  std::uint64_t elided_bytes_ = 0;
   Shape shape_;
   std::vector<Value> runs_;
   std::string python_type_, repr_;

@@ -20,6 +20,7 @@
 #include "daybook/journal/pages.h"
 #include "daybook/journal/record.h"
 #include "daybook/journal/recover.h"
+#include "daybook/journal/store.h"
 
 namespace daybook {
 namespace {
@@ -188,8 +189,9 @@ std::string look_at_intake(const std::filesystem::path& dir, const Run& run, Fin
 class Pass {
  public:
   using Progress = std::function<void(Sequence, Sequence)>;
-  Pass(const std::filesystem::path& dir, const detail::PageFile& file, const Progress& progress)
-      : dir_(dir), file_(file), progress_(progress) {}
+  // `held`: pages of the newest snapshot stay as they are.
+  Pass(const std::filesystem::path& dir, const detail::PageFile& file, const Progress& progress, bool held)
+      : dir_(dir), file_(file), progress_(progress), held_(held) {}
 
   // Empty if a writer has reused pages meanwhile.
   std::optional<Verification> run() {
@@ -215,8 +217,10 @@ class Pass {
     trees.walk_free(problems("list of free pages: "));
     const auto* events = tree(detail::events_db);
     if (events != nullptr) trees.keep_edge(*events);
-    // Events never change once written. What a writer does rewrite has been read by now: was it in time?
-    if (newest_transaction() > transaction_ + 1) return std::nullopt;
+    // Without hold: what a writer rewrites with every commit has been read by now. Was it in time? Events stay where
+    // they are unless retention drops their values; if pages of theirs are used anew under our eyes, it looks like
+    // damage, and is looked at again.
+    if (!held_ && newest_transaction() > transaction_ + 1) return std::nullopt;
 
     detail::History history(run.info, run.state ? std::optional(run.state->last) : std::nullopt,
                             [&](Sequence sequence, std::string what) { findings_.add(sequence, std::move(what)); });
@@ -231,6 +235,7 @@ class Pass {
 
     Verification verification;
     verification.events = history.events();
+    verification.elided = history.elided();
     verification.last = run.state ? run.state->last : history.passed();
     verification.unknown_kinds = history.unknown_kinds();
     verification.intake = look_at_intake(dir_, run, findings_);
@@ -327,9 +332,21 @@ class Pass {
   const std::filesystem::path& dir_;
   const detail::PageFile& file_;
   const Progress& progress_;
+  const bool held_;
   Findings findings_;
   std::uint64_t transaction_ = 0;
 };
+
+// Keeps the writer, if there is one, from using pages again that are being looked at. Empty if that cannot be had.
+std::optional<detail::ReadTransaction> hold(const std::filesystem::path& dir, const detail::PageFile& file) {
+  try {
+    if (!detail::WriterLock::is_held(dir / "data.mdb") || file.metas([](const PageProblem&) {}).size() != 2)
+      return std::nullopt;
+    return detail::Store::hold(dir);
+  } catch (const Error&) {
+    return std::nullopt;  // a read-only place, or too many readers: it goes without
+  }
+}
 
 }  // namespace
 
@@ -341,13 +358,14 @@ Verification verify(const std::filesystem::path& dir,
     // What is damaged is told below, and in full.
   }
   const detail::PageFile file(dir / "data.mdb");
+  const auto held = hold(dir, file);
   int unsettled = 0;
   for (int tries = 0; tries < tries_for_snapshot; ++tries) {
-    Pass pass(dir, file, progress);
+    Pass pass(dir, file, progress, held.has_value());
     auto verification = pass.run();
     if (!verification) continue;
     // Damage that was seen under a writer's hands may be none: look again.
-    if (verification->damage.empty() || pass.newest_transaction() == pass.transaction() ||
+    if (held || verification->damage.empty() || pass.newest_transaction() == pass.transaction() ||
         ++unsettled == tries_for_damage)
       return std::move(*verification);
   }

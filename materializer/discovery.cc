@@ -153,6 +153,8 @@ class Discovery {
       case Form::unstorable:
         throw InvalidError("item " + std::to_string(index) + " of a list is " + std::string(item.repr()) + " of type " +
                            std::string(item.python_type()) + ", which HDF5 cannot hold: " + no_objects);
+      case Form::elided:
+        throw ElidedError("item " + std::to_string(index) + " of a list was dropped by the journal's retention");
     }
     return {};
   }

@@ -164,6 +164,8 @@ StoredValue Fold::stored() && {
       check_storable(stored.type);
       return stored;
     }
+    case Form::elided:
+      throw ElidedError("the value was dropped by the journal's retention");
     case Form::unstorable:
       break;
   }

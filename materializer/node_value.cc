@@ -37,7 +37,8 @@ StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   const Event base = reader.event(state->base);
   const Value* value = whole_value(base.body);
   // Only lists change their shape or type by later events.
-  if (value != nullptr && value->form() != Form::list && value->form() != Form::objects)
+  if (value != nullptr && value->form() != Form::list && value->form() != Form::objects &&
+      value->form() != Form::elided)
     return without_elements(to_stored(*value));
   return without_elements(replay(reader, *state));
 }

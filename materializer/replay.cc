@@ -20,9 +20,43 @@ Value whole_value(const Reader& reader, const DatasetState& state) {
                      "', but is a " + std::string(kind_name(event.body)) + ": see `daybook verify`");
 }
 
+// The value that an event brings.
+const Value* value_of(const EventBody& body) {
+  return std::visit(
+      [](const auto& b) -> const Value* {
+        if constexpr (requires { b.value; })
+          return &b.value;
+        else
+          return nullptr;
+      },
+      body);
+}
+
+[[noreturn]] void refuse_elided(const Reader& reader, const DatasetState& state, Sequence sequence,
+                                std::uint64_t bytes) {
+  std::string text = "the value of '" + state.key + "' as of event " + std::to_string(state.head) +
+                     " is elided: retention has dropped the " + std::to_string(bytes) + " bytes of event " +
+                     std::to_string(sequence);
+  std::vector<std::string> there;
+  if (const auto checkpoint = reader.find_checkpoint_before(state))
+    there.push_back("as of checkpoint '" + checkpoint->first + "' (event " + std::to_string(checkpoint->second) + ")");
+  if (const auto next = reader.find_whole_after(state)) there.push_back("from event " + std::to_string(*next) + " on");
+  if (there.empty()) throw ElidedError(text + ", and no other of its values is left");
+  throw ElidedError(text + "; its values are there " + there.front() + (there.size() > 1 ? " and " + there[1] : ""));
+}
+
 detail::Fold fold(const Reader& reader, const DatasetState& state, std::uint64_t memory) {
-  detail::Fold folded(whole_value(reader, state), memory);
-  if (state.depth != 0) reader.changes(state, [&](const Event& event) { folded.apply(event); });
+  Value base = whole_value(reader, state);
+  if (base.form() == Form::elided) refuse_elided(reader, state, state.base, base.elided_bytes());
+  detail::Fold folded(std::move(base), memory);
+  if (state.depth != 0) {
+    reader.changes(state, [&](const Event& event) {
+      const Value* value = value_of(event.body);
+      if (value != nullptr && value->form() == Form::elided)
+        refuse_elided(reader, state, event.sequence, value->elided_bytes());
+      folded.apply(event);
+    });
+  }
   return folded;
 }
 

@@ -41,7 +41,8 @@ StoredValue to_stored(const Value& value);
 
 // The value of one dataset as of the state's head: its base with all later changes applied. Borrows from `reader`'s
 // snapshot. Values with many or large changes are kept in an unlinked temporary file beyond `memory` bytes.
-// InvalidError as above; CorruptError if the chain breaks a rule (names the sequence number).
+// InvalidError as above, ElidedError for a value that retention has dropped (it names the nearest points that have it);
+// CorruptError if the chain breaks a rule (names the sequence number).
 StoredValue replay(const Reader& reader, const DatasetState& state, std::uint64_t memory = std::uint64_t{64} << 20);
 
 // The same before it becomes an array: lists keep being lists. For showing one value; held in memory as a whole.

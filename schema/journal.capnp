@@ -76,6 +76,7 @@ struct State {
   last @1 :UInt64;             # sequence number of the newest event in `events`
   intakePosition @2 :UInt64;   # position in the intake behind the newest event that is in `events`
   intakeId @3 :UInt64;         # which intake file that position belongs to
+  superseded @4 :UInt64;       # bytes of the payloads in `superseded` that nothing needs any more
 }
 
 struct Event {

@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   daybook::add_recover(program, chosen);
   daybook::add_prune(program, chosen);
   daybook::add_doctor(program, chosen);
+  daybook::add_compact(program, chosen);
 
   try {
     program.parse(argc, argv);

@@ -63,8 +63,8 @@ std::uint64_t elements_in(const Value& value) {
   return count;
 }
 
-std::string shape_json(const Value& value) {
-  if (value.form() == Form::list) return json_array(std::vector<std::uint64_t>{value.item_count()});
+std::string shape_json(const Value& value, Form form) {
+  if (form == Form::list) return json_array(std::vector<std::uint64_t>{value.item_count()});
   return json_array(std::vector<std::uint64_t>(value.shape().begin(), value.shape().end()));
 }
 
@@ -88,7 +88,9 @@ std::string attributes_json(const Attributes& attributes) {
 
 std::string value_json(const Value& value, bool all_values) {
   JsonObject object;
-  switch (value.form()) {
+  const bool elided = value.form() == Form::elided;
+  const Form form = elided ? value.elided_form() : value.form();
+  switch (form) {
     case Form::scalar:
     case Form::array:
     case Form::null:
@@ -105,9 +107,11 @@ std::string value_json(const Value& value, bool all_values) {
           .text("python_type", value.python_type())
           .text("repr", value.repr())
           .str();
+    case Form::elided:
+      break;  // never what a value was
   }
-  if (value.form() == Form::array || value.form() == Form::list || value.form() == Form::objects)
-    object.json("shape", shape_json(value));
+  if (form == Form::array || form == Form::list || form == Form::objects) object.json("shape", shape_json(value, form));
+  if (elided) return object.boolean("elided", true).number("bytes", value.elided_bytes()).str();
   if (all_values || (elements_in(value) <= short_elements && value.total_bytes() <= 4096))
     object.json("value", value_text(value, {.notation = Notation::json}));
   return object.str();
@@ -142,7 +146,10 @@ std::string event_text(const Event& event) {
             return fmt::format("{} up to event {}, layout {}", printable(b.file), b.up_to, printable(b.layout));
           },
           [](const RunEnded& b) { return printable(b.how); },
-          [](const Part& b) { return fmt::format("{} bytes of a later event", b.bytes.size()); },
+          [](const Part& b) {
+            return b.elided ? std::string("of a later event, payload elided")
+                            : fmt::format("{} bytes of a later event", b.bytes.size());
+          },
           [](const Unknown& b) { return fmt::format("kind {}", b.kind); },
       },
       event.body);
@@ -201,7 +208,10 @@ std::string event_json(const Event& event, bool all_values) {
             if (!b.text.empty()) object.text("text", b.text);
           },
           [&](const RunEnded& b) { object.text("how", b.how); },
-          [&](const Part& b) { object.number("bytes", b.bytes.size()); },
+          [&](const Part& b) {
+            object.number("bytes", b.bytes.size());
+            if (b.elided) object.boolean("elided", true);
+          },
           [&](const Unknown& b) { object.number("number", b.kind); },
       },
       event.body);

@@ -30,6 +30,7 @@ struct Options {
   std::string results;
   LayoutChoice layout;
   bool realtime = false, ack = false;
+  std::uint64_t history_bytes = JournalOptions().history_bytes;
 };
 
 // Waits as long as the experiment did; an interruption ends the wait.
@@ -109,7 +110,9 @@ class Ingest {
         RunInfo info = *line.run;
         info.layout = layout_;
         info.results = options_.results;
-        journal_.emplace(Journal::create(path, info));
+        JournalOptions options;
+        options.history_bytes = options_.history_bytes;
+        journal_.emplace(Journal::create(path, info, options));
       }
       for (const Event& event : line.events) journal_->append(event);
       if (decoder_.has_ended()) journal_->close();  // an acknowledged `end` is durable
@@ -156,6 +159,11 @@ void add_ingest(CLI::App& program, Command& chosen) {
   options->layout.add_to(command);
   command.add_flag("--realtime", options->realtime, "Keep the recorded pauses; else as fast as it goes.");
   command.add_flag("--ack", options->ack, "Print each line's number once what it did is in the journal.");
+  command
+      .add_option("--history-bytes", options->history_bytes,
+                  "Keep so much superseded payload (1 GiB if not given); the newest state and checkpoints always stay.")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES");
   command.footer(
       "Events get the times that were recorded. A malformed line ends it with an error; what came before is kept.\n"
       "Prints the journal's path (with --ack the line numbers instead).\n"

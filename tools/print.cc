@@ -49,6 +49,8 @@ class Printer {
         if (options_.notation == Notation::json) return put("null");
         put(fmt::format("<{}: {}>", printable(value.python_type()), printable(value.repr())));
         return;
+      case Form::elided:
+        return put(options_.notation == Notation::json ? "null" : fmt::format("<{}>", brief_text(value)));
     }
   }
 
@@ -191,23 +193,28 @@ std::string type_text(const Type& type) {
   return "?";
 }
 
+std::string human_bytes(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  auto number = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; number >= 1000 && unit + 1 < std::size(units); ++unit) number /= 1024;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.{}f} {}", number, number < 10 ? 1 : 0, units[unit]);
+}
+
 std::string shape_text(const Value& value) {
-  if (value.form() == Form::scalar || value.form() == Form::null || value.form() == Form::unstorable) return "";
-  if (value.form() == Form::list) return fmt::format("{}", value.item_count());
+  const Form form = value.form() == Form::elided ? value.elided_form() : value.form();
+  if (form == Form::scalar || form == Form::null || form == Form::unstorable) return "";
+  if (form == Form::list) return fmt::format("{}", value.item_count());
   std::string text = "(";
   for (std::size_t i = 0; i < value.shape().size(); ++i)
     text += fmt::format("{}{}", i == 0 ? "" : ", ", value.shape()[i]);
   return text + (value.shape().size() == 1 ? ",)" : ")");
 }
 
-std::string brief_text(const Value& value) {
-  std::uint64_t elements = value.element_count();
-  for (const Value& run : value.runs()) elements += run.runs().empty() ? run.element_count() : brief_elements + 1;
-  if (elements <= brief_elements && value.total_bytes() <= 4096) {
-    std::string text = value_text(value);
-    if (text.size() <= brief_width) return text;
-  }
-  switch (value.form()) {
+namespace {
+
+std::string kind_text(Form form, const Value& value) {
+  switch (form) {
     case Form::scalar:
     case Form::null:
       return type_text(value.type());
@@ -219,16 +226,23 @@ std::string brief_text(const Value& value) {
       return fmt::format("objects {}", shape_text(value));
     case Form::unstorable:
       return fmt::format("not storable: {}", printable(value.python_type()));
+    case Form::elided:
+      return fmt::format("{}, payload elided ({})", kind_text(value.elided_form(), value),
+                         human_bytes(value.elided_bytes()));
   }
   return "?";
 }
 
-std::string human_bytes(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  auto number = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; number >= 1000 && unit + 1 < std::size(units); ++unit) number /= 1024;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.{}f} {}", number, number < 10 ? 1 : 0, units[unit]);
+}  // namespace
+
+std::string brief_text(const Value& value) {
+  std::uint64_t elements = value.element_count();
+  for (const Value& run : value.runs()) elements += run.runs().empty() ? run.element_count() : brief_elements + 1;
+  if (value.form() != Form::elided && elements <= brief_elements && value.total_bytes() <= 4096) {
+    std::string text = value_text(value);
+    if (text.size() <= brief_width) return text;
+  }
+  return kind_text(value.form(), value);
 }
 
 }  // namespace daybook

@@ -40,6 +40,7 @@ void print_json(const Options& options, const Verification& found, const std::ve
       .boolean("sound", found.damage.empty() && differences.empty())
       .number("events", found.events)
       .number("last", found.last)
+      .number("elided", found.elided)
       .number("unknown_kinds", found.unknown_kinds)
       .text("intake", found.intake)
       .json("damage", json_array(damage));
@@ -81,6 +82,9 @@ int verify_run(const Options& options) {
   if (found.unknown_kinds != 0)
     fmt::print(stderr, "{}: {} events of kinds that a later version of Daybook added\n", options.journal,
                found.unknown_kinds);
+  if (found.elided != 0)
+    fmt::print(stderr, "{}: {} events keep their record without its payload, which retention has dropped\n",
+               options.journal, found.elided);
   if (!found.intake.empty()) fmt::print(stderr, "{}: {}\n", options.journal, printable(found.intake));
   if (!options.file.empty() && !compared)
     fmt::print(stderr, "{}: not compared, since the journal is damaged\n", options.file);
