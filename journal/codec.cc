@@ -142,7 +142,7 @@ Region read_region(capnp::List<std::int64_t>::Reader numbers) {
   return region;
 }
 
-EventBody read_body(wire::Event::Reader from, Payload& payload) {
+EventBody read_body(wire::Event::Reader from, Payload& payload, Sequence sequence) {
   switch (from.which()) {
     case wire::Event::RUN_STARTED:
       return RunStarted{read_run_info(from.getRunStarted())};
@@ -188,6 +188,8 @@ EventBody read_body(wire::Event::Reader from, Payload& payload) {
       return RunEnded{view(from.getRunEnded())};
     case wire::Event::PART:
       return Part{};
+    case wire::Event::LOST:
+      return Lost{std::max(from.getLost(), sequence)};
   }
   return Unknown{static_cast<std::uint16_t>(from.which())};
 }
@@ -259,6 +261,11 @@ RunInfo read_run_info(wire::RunInfo::Reader from) {
   return info;
 }
 
+SalvageNote read_salvage_note(wire::Salvage::Reader from) {
+  return {std::string(view(from.getSource())), from.getTime(), from.getLost(), from.getMade(),
+          std::string(view(from.getDaybookVersion()))};
+}
+
 Event decode(const RecordView& record, const FetchPart& fetch) {
   Event event;
   event.sequence = record.header.sequence;
@@ -278,7 +285,7 @@ Event decode(const RecordView& record, const FetchPart& fetch) {
       for (const auto part : from.getParts()) pieces.push_back(fetch(part));
       pieces.push_back(placed.payload);
       Payload payload(std::move(pieces));
-      event.body = read_body(from, payload);
+      event.body = read_body(from, payload, event.sequence);
     });
   });
   return event;

@@ -170,13 +170,23 @@ void Store::forget_dead_readers() {
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
-                                     const StoredState& state) {
+                                     const StoredState& state, const SalvageNote* salvage) {
   std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
   store->open_databases([&](WriteTransaction& transaction) {
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
     write_info(transaction, store->databases_, info);
     write_state(transaction, store->databases_, state);
+    if (salvage == nullptr) return;
+    check_lmdb(mdb_dbi_open(transaction.handle(), detours_db, MDB_CREATE, &store->databases_.detours), "opening",
+               store->path_);
+    transaction.put(store->databases_.run, as_key(salvage_key), flat<wire::Salvage>([&](wire::Salvage::Builder to) {
+                      to.setSource(salvage->source);
+                      to.setTime(salvage->time);
+                      to.setLost(salvage->lost);
+                      to.setMade(salvage->made);
+                      to.setDaybookVersion(salvage->daybook_version);
+                    }));
   });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
@@ -257,6 +267,10 @@ void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
   check_lmdb(mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &raw), "opening", path_);
   std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> transaction(raw, &mdb_txn_abort);
   open_all(raw, 0);
+  if (const int code = mdb_dbi_open(raw, detours_db, 0, &databases_.detours); code != MDB_NOTFOUND)
+    check_lmdb(code, "opening", path_);
+  else
+    databases_.detours = 0;
   check_lmdb(mdb_txn_commit(transaction.release()), "opening", path_);
 }
 
@@ -310,6 +324,20 @@ std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database
 
 std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database, std::string_view key) const {
   return find(database, as_key(key));
+}
+
+std::optional<std::span<const std::byte>> ReadTransaction::find_before(MDB_dbi database,
+                                                                       std::span<const std::byte> key) const {
+  MDB_cursor* raw = nullptr;
+  check_lmdb(mdb_cursor_open(handle(), database, &raw), "reading", path());
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
+  auto wanted = value_of(key);
+  MDB_val value{};
+  int code = mdb_cursor_get(raw, &wanted, &value, MDB_SET_RANGE);
+  code = mdb_cursor_get(raw, &wanted, &value, code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, "reading", path());
+  return span_of(value);
 }
 
 MDB_txn* ReadTransaction::handle() const {
@@ -425,6 +453,28 @@ StoredState read_state(const ReadTransaction& transaction) {
 RunInfo read_info(const ReadTransaction& transaction) {
   return read_flat<wire::RunInfo>(required(transaction, info_key), transaction.path(), "run description",
                                   read_run_info);
+}
+
+std::optional<SalvageNote> read_salvage(const ReadTransaction& transaction) {
+  const auto stored = transaction.find(transaction.databases().run, std::string_view(salvage_key));
+  if (!stored) return std::nullopt;
+  return read_flat<wire::Salvage>(*stored, transaction.path(), "note of its salvage", read_salvage_note);
+}
+
+std::optional<Detour> find_detour(const ReadTransaction& transaction, Sequence sequence) {
+  if (transaction.databases().detours == 0) return std::nullopt;
+  const auto stored = transaction.find(transaction.databases().detours, event_key(sequence));
+  if (!stored) return std::nullopt;
+  Detour detour;
+  if (stored->size() != sizeof detour)
+    throw CorruptError("'" + transaction.path().string() + "': a detour is not 16 bytes long: run 'daybook verify'");
+  std::memcpy(&detour, stored->data(), sizeof detour);
+  return detour;
+}
+
+void write_detour(WriteTransaction& transaction, const Store::Databases& databases, Sequence sequence,
+                  const Detour& detour) {
+  transaction.append(databases.detours, event_key(sequence), std::as_bytes(std::span(&detour, 1)));
 }
 
 void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state) {

@@ -17,5 +17,6 @@ void add_ls(CLI::App& program, Command& chosen);
 void add_show(CLI::App& program, Command& chosen);
 void add_log(CLI::App& program, Command& chosen);
 void add_verify(CLI::App& program, Command& chosen);
+void add_salvage(CLI::App& program, Command& chosen);
 
 }  // namespace daybook

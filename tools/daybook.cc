@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   daybook::add_show(program, chosen);
   daybook::add_log(program, chosen);
   daybook::add_verify(program, chosen);
+  daybook::add_salvage(program, chosen);
 
   try {
     program.parse(argc, argv);

@@ -113,11 +113,19 @@ std::string value_json(const Value& value, bool all_values) {
   return object.str();
 }
 
+std::string salvage_text(const SalvageNote& note) {
+  return fmt::format(
+      "salvaged from {}, {}{}", printable(note.source),
+      note.lost == 0 ? "no event lost" : fmt::format("{} event{} lost", note.lost, note.lost == 1 ? "" : "s"),
+      note.made ? "; the run's description was lost, too" : "");
+}
+
 bool concerns_a_key(const EventBody& body) {
   return std::visit(Overloaded{[](const RunStarted&) { return false; }, [](const StageChanged&) { return false; },
                                [](const Checkpoint&) { return false; }, [](const Materialized&) { return false; },
                                [](const RunEnded&) { return false; }, [](const Part&) { return false; },
-                               [](const Unknown&) { return false; }, [](const auto&) { return true; }},
+                               [](const Lost&) { return false; }, [](const Unknown&) { return false; },
+                               [](const auto&) { return true; }},
                     body);
 }
 
@@ -143,6 +151,10 @@ std::string event_text(const Event& event) {
           },
           [](const RunEnded& b) { return printable(b.how); },
           [](const Part& b) { return fmt::format("{} bytes of a later event", b.bytes.size()); },
+          [&](const Lost& b) {
+            if (!event.key.empty()) return fmt::format("'{}': a part of its value is lost", printable(event.key));
+            return b.up_to == event.sequence ? std::string() : fmt::format("up to event {}", b.up_to);
+          },
           [](const Unknown& b) { return fmt::format("kind {}", b.kind); },
       },
       event.body);
@@ -202,6 +214,10 @@ std::string event_json(const Event& event, bool all_values) {
           },
           [&](const RunEnded& b) { object.text("how", b.how); },
           [&](const Part& b) { object.number("bytes", b.bytes.size()); },
+          [&](const Lost& b) {
+            if (!event.key.empty()) object.text("key", event.key);
+            object.number("up_to", b.up_to);
+          },
           [&](const Unknown& b) { object.number("number", b.kind); },
       },
       event.body);

@@ -1,0 +1,245 @@
+#include "daybook/journal/salvage.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "daybook/journal/codec.h"
+#include "daybook/journal/error.h"
+#include "daybook/journal/rebuild.h"
+#include "daybook/journal/remains.h"
+
+namespace daybook {
+namespace {
+
+namespace fs = std::filesystem;
+using detail::Found;
+using detail::Remains;
+
+std::vector<fs::path> files_of(const fs::path& damaged) {
+  std::error_code error;
+  const auto status = fs::status(damaged, error);
+  if (!fs::exists(status)) throw StorageError("salvaging '" + damaged.string() + "': there is no such file or folder");
+  if (!fs::is_directory(status)) return {damaged};
+  std::vector<fs::path> files;
+  for (fs::directory_iterator entry(damaged, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->is_regular_file(ignored) && entry->path().filename() != "lock.mdb") files.push_back(entry->path());
+  }
+  if (error) throw StorageError("salvaging '" + damaged.string() + "': " + error.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Everything that was found, of all runs.
+class Collection {
+ public:
+  explicit Collection(const fs::path& damaged) {
+    for (const auto& file : files_of(damaged)) {
+      files.push_back(std::make_unique<Remains>(file));
+      total += files.back()->size();
+    }
+  }
+
+  void collect(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    std::uint64_t before = 0;
+    for (std::uint32_t file = 0; file < files.size(); ++file) {
+      files[file]->scan([&](const detail::RecordView& record, std::uint64_t offset) { add(record, offset, file); },
+                        [&](std::uint64_t done) {
+                          if (progress) progress(before + done, total);
+                        });
+      before += files[file]->size();
+    }
+    for (auto& [uuid, found] : runs) std::sort(found.begin(), found.end());
+    for (const auto& file : files) hints.push_back(detail::find_hints(*file));
+  }
+
+  std::vector<std::unique_ptr<Remains>> files;
+  std::vector<detail::Hints> hints;  // of each file
+  std::map<Uuid, std::vector<Found>> runs;
+  std::uint64_t total = 0;
+
+ private:
+  void add(const detail::RecordView& record, std::uint64_t offset, std::uint32_t file) {
+    Found found{record.header.sequence, record.header.checksum, offset, file};
+    try {
+      detail::with_message(record, [&](wire::Event::Reader event) {
+        found.lost = event.isLost();
+        static_cast<void>(detail::chain_of(event));
+      });
+    } catch (const CorruptError&) {
+      return;  // its checksum is right, but it never was an event
+    }
+    if (found.lost) return;  // of a journal that was itself salvaged: it stands for what is not there
+    Uuid uuid;
+    std::copy(std::begin(record.header.uuid), std::end(record.header.uuid), uuid.begin());
+    auto& of_run = runs[uuid];
+    // Copies of a page often stand one behind the other.
+    if (!of_run.empty() && of_run.back().sequence == found.sequence && of_run.back().checksum == found.checksum) return;
+    of_run.push_back(found);
+  }
+};
+
+// The ring's frame before a record says where in the run of appended bytes it stands.
+std::optional<std::uint64_t> frame_of(const Remains& remains, const Found& found) {
+  if (!remains.ring()) return std::nullopt;
+  const auto& ring = *remains.ring();
+  std::uint64_t position = 0;
+  if (found.offset < detail::intake_header_bytes) return std::nullopt;
+  const auto place = (found.offset - detail::intake_header_bytes + ring.capacity - sizeof position) % ring.capacity;
+  if (!remains.read(detail::intake_header_bytes + place, std::as_writable_bytes(std::span(&position, 1))) ||
+      position % ring.capacity != place)
+    return std::nullopt;
+  return position;
+}
+
+// One of several records with the same number: what the index of data.mdb names, then what recovery would take, then the
+// latest. And what was never a part of the run is left out.
+class Judge {
+ public:
+  Judge(const Collection& collection) : collection_(collection) {
+    for (const auto& hints : collection.hints)
+      if (hints.state) state_ = hints.state, current_ = hints.current, indexed_ = hints.indexed;
+  }
+
+  std::vector<Found> choose(const std::vector<Found>& all) {
+    std::vector<Found> chosen;
+    for (std::size_t i = 0; i < all.size();) {
+      std::size_t end = i + 1;
+      while (end < all.size() && all[end].sequence == all[i].sequence) ++end;
+      const auto first = all.begin() + static_cast<std::ptrdiff_t>(i),
+                 last = all.begin() + static_cast<std::ptrdiff_t>(end);
+      const bool several =
+          std::any_of(first, last, [&](const Found& found) { return found.checksum != first->checksum; });
+      const auto best =
+          several ? *std::max_element(first, last, [&](const Found& a, const Found& b) { return rank(a) < rank(b); })
+                  : *first;
+      if (!is_beyond(best) || std::any_of(first, last, [&](const Found& found) { return is_waiting(found); }))
+        chosen.push_back(best);
+      i = end;
+    }
+    return chosen;
+  }
+
+ private:
+  using Rank = std::tuple<bool, bool, Nanoseconds, std::uint64_t>;
+  Rank rank(const Found& found) {
+    if (indexed_) {
+      index_ = indexed_();
+      indexed_ = nullptr;
+    }
+    const auto known = index_.find(found.sequence);
+    Nanoseconds time = 0;
+    std::vector<std::byte> bytes;
+    if (const auto record = collection_.files[found.file]->record_at(found.offset, bytes))
+      detail::with_message(*record, [&](wire::Event::Reader event) { time = event.getTime(); });
+    return {known != index_.end() && known->second == found.checksum, is_waiting(found), time, found.offset};
+  }
+
+  // In the intake, at a place that was not committed yet.
+  [[nodiscard]] bool is_waiting(const Found& found) const {
+    const auto& remains = *collection_.files[found.file];
+    const auto position = frame_of(remains, found);
+    return position && (!state_ || (remains.ring()->id == state_->intake_id && *position >= state_->intake_position));
+  }
+
+  // Where the index is intact, pages that it does not lead to hold what was given up in a crash, at most.
+  [[nodiscard]] bool is_beyond(const Found& found) const { return current_ && found.sequence > state_->last; }
+
+  const Collection& collection_;
+  std::optional<detail::Hints::State> state_;
+  bool current_ = false;
+  std::function<std::map<Sequence, std::uint64_t>()> indexed_;
+  std::map<Sequence, std::uint64_t> index_;
+};
+
+Uuid choose_run(const Collection& collection, const fs::path& damaged, const SalvageOptions& options,
+                Salvage& salvage) {
+  const auto distinct = [](const std::vector<Found>& found) {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) count += i == 0 || found[i].sequence != found[i - 1].sequence;
+    return count;
+  };
+  Uuid chosen{};
+  std::uint64_t most = 0;
+  for (const auto& [uuid, found] : collection.runs) {
+    const auto count = distinct(found);
+    if (count > most) most = count, chosen = uuid;
+    salvage.others.push_back({uuid, count});
+  }
+  if (options.uuid) {
+    if (!collection.runs.contains(*options.uuid))
+      throw InvalidError("salvaging '" + damaged.string() + "': nothing of the run " + to_string(*options.uuid) +
+                         " is in it");
+    chosen = *options.uuid;
+  }
+  std::erase_if(salvage.others, [&](const auto& run) { return run.uuid == chosen; });
+  return chosen;
+}
+
+// `{rid:09}-{Class}.daybook`, as journal_name() makes it.
+void read_name(const fs::path& path, RunInfo& info) {
+  for (auto at = path.lexically_normal(); at.has_relative_path(); at = at.parent_path()) {
+    const auto name = at.filename().string();
+    const auto dash = name.find('-', 1);
+    if (!name.ends_with(".daybook") || dash == std::string::npos) continue;
+    std::int64_t rid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + dash, rid);
+    if (parsed.ec != std::errc() || parsed.ptr != name.data() + dash) continue;
+    info.rid = rid;
+    info.class_name = name.substr(dash + 1, name.size() - dash - 1 - std::string_view(".daybook").size());
+    return;
+  }
+}
+
+// From event 1, else from the run database, else from what the rest tells.
+RunInfo find_info(const Collection& collection, const std::vector<Found>& chosen, const Uuid& uuid,
+                  const fs::path& damaged, bool& made) {
+  std::vector<std::byte> bytes;
+  RunInfo info;
+  std::optional<RunInfo> said;
+  Nanoseconds time = 0;
+  if (const auto record = collection.files[chosen.front().file]->record_at(chosen.front().offset, bytes))
+    detail::with_message(*record, [&](wire::Event::Reader event) {
+      time = event.getTime();
+      if (event.isRunStarted()) said = detail::read_run_info(event.getRunStarted());
+    });
+  if (said && said->uuid == uuid) return *said;
+  for (const auto& hints : collection.hints)
+    for (const auto& hint : hints.infos)
+      if (hint.uuid == uuid) return hint;
+  made = true;
+  info.uuid = uuid;
+  read_name(damaged, info);
+  info.start_time = static_cast<double>(time) / 1e9;
+  return info;
+}
+
+}  // namespace
+
+Salvage salvage(const fs::path& damaged, const fs::path& journal, const SalvageOptions& options) {
+  detail::Rebuild::check_target(journal);
+  Collection collection(damaged);
+  collection.collect(options.progress);
+  Salvage salvage;
+  const auto uuid = choose_run(collection, damaged, options, salvage);
+  for (const auto& file : collection.files) salvage.unreadable += file->unreadable();
+  if (collection.runs.empty()) return salvage;
+  const auto chosen = Judge(collection).choose(collection.runs[uuid]);
+  if (chosen.empty()) return salvage;
+  salvage.info = find_info(collection, chosen, uuid, damaged, salvage.info_made);
+  salvage.events = chosen.size();
+  salvage.last = chosen.back().sequence;
+  const bool of_one_run = salvage.others.empty();
+  for (const auto& hints : collection.hints)
+    if (of_one_run) salvage.last = std::max(salvage.last, hints.state ? hints.state->last : hints.furthest);
+  salvage.lost = salvage.last - salvage.events;
+  detail::Rebuild(collection.files, chosen, damaged).make(journal, collection.hints, salvage);
+  return salvage;
+}
+
+}  // namespace daybook
