@@ -21,8 +21,9 @@ struct Found {
   Sequence sequence = 0;
   std::uint64_t checksum = 0;
   std::uint64_t offset = 0;
+  Nanoseconds time = 0;
   std::uint32_t file = 0;
-  bool lost = false;  // a record that stands for lost ones
+  bool ends_run = false, may_follow_end = false;
 
   friend bool operator<(const Found& a, const Found& b) { return a.sequence < b.sequence; }
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include "daybook/journal/codec.h"
@@ -65,16 +66,20 @@ class Collection {
 
  private:
   void add(const detail::RecordView& record, std::uint64_t offset, std::uint32_t file) {
-    Found found{record.header.sequence, record.header.checksum, offset, file};
+    Found found{.sequence = record.header.sequence, .checksum = record.header.checksum, .offset = offset, .file = file};
+    bool lost = false;
     try {
       detail::with_message(record, [&](wire::Event::Reader event) {
-        found.lost = event.isLost();
+        found.time = event.getTime();
+        found.ends_run = event.isRunEnded();
+        found.may_follow_end = event.isMaterialized();
+        lost = event.isLost();
         static_cast<void>(detail::chain_of(event));
       });
     } catch (const CorruptError&) {
       return;  // its checksum is right, but it never was an event
     }
-    if (found.lost) return;  // of a journal that was itself salvaged: it stands for what is not there
+    if (lost) return;  // of a journal that was itself salvaged: it stands for what is not there
     Uuid uuid;
     std::copy(std::begin(record.header.uuid), std::end(record.header.uuid), uuid.begin());
     auto& of_run = runs[uuid];
@@ -97,30 +102,30 @@ std::optional<std::uint64_t> frame_of(const Remains& remains, const Found& found
   return position;
 }
 
-// One of several records with the same number: what the index of data.mdb names, then what recovery would take, then the
-// latest. And what was never a part of the run is left out.
+// A writer whose last events were lost with the power gives their numbers out again: of several records with one number
+// there is that which the index of data.mdb names, then that which recovery would take, then the latest.
 class Judge {
  public:
-  Judge(const Collection& collection) : collection_(collection) {
+  explicit Judge(const Collection& collection) : collection_(collection) {
     for (const auto& hints : collection.hints)
-      if (hints.state) state_ = hints.state, current_ = hints.current, indexed_ = hints.indexed;
+      if (hints.indexed) state_ = hints.state, indexed_ = hints.indexed;
   }
 
   std::vector<Found> choose(const std::vector<Found>& all) {
     std::vector<Found> chosen;
-    for (std::size_t i = 0; i < all.size();) {
-      std::size_t end = i + 1;
-      while (end < all.size() && all[end].sequence == all[i].sequence) ++end;
-      const auto first = all.begin() + static_cast<std::ptrdiff_t>(i),
-                 last = all.begin() + static_cast<std::ptrdiff_t>(end);
+    bool ended = false;
+    for (auto next = all.begin(); next != all.end();) {
+      const auto first = next;
+      while (next != all.end() && next->sequence == first->sequence) ++next;
       const bool several =
-          std::any_of(first, last, [&](const Found& found) { return found.checksum != first->checksum; });
+          std::any_of(first, next, [&](const Found& found) { return found.checksum != first->checksum; });
       const auto best =
-          several ? *std::max_element(first, last, [&](const Found& a, const Found& b) { return rank(a) < rank(b); })
-                  : *first;
-      if (!is_beyond(best) || std::any_of(first, last, [&](const Found& found) { return is_waiting(found); }))
-        chosen.push_back(best);
-      i = end;
+          !several ? *first
+                   : *std::max_element(first, next, [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+      // Times never decrease, and a run ends once: what breaks this was given up when its numbers were given out again.
+      if ((!chosen.empty() && best.time < chosen.back().time) || (ended && !best.may_follow_end)) continue;
+      ended = ended || best.ends_run;
+      chosen.push_back(best);
     }
     return chosen;
   }
@@ -133,11 +138,7 @@ class Judge {
       indexed_ = nullptr;
     }
     const auto known = index_.find(found.sequence);
-    Nanoseconds time = 0;
-    std::vector<std::byte> bytes;
-    if (const auto record = collection_.files[found.file]->record_at(found.offset, bytes))
-      detail::with_message(*record, [&](wire::Event::Reader event) { time = event.getTime(); });
-    return {known != index_.end() && known->second == found.checksum, is_waiting(found), time, found.offset};
+    return {known != index_.end() && known->second == found.checksum, is_waiting(found), found.time, found.offset};
   }
 
   // In the intake, at a place that was not committed yet.
@@ -147,12 +148,8 @@ class Judge {
     return position && (!state_ || (remains.ring()->id == state_->intake_id && *position >= state_->intake_position));
   }
 
-  // Where the index is intact, pages that it does not lead to hold what was given up in a crash, at most.
-  [[nodiscard]] bool is_beyond(const Found& found) const { return current_ && found.sequence > state_->last; }
-
   const Collection& collection_;
   std::optional<detail::Hints::State> state_;
-  bool current_ = false;
   std::function<std::map<Sequence, std::uint64_t>()> indexed_;
   std::map<Sequence, std::uint64_t> index_;
 };

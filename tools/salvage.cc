@@ -91,8 +91,10 @@ std::string key_text(const LostOfKey& key) {
   if (!key.lost.empty()) texts.push_back(numbers_text(key.lost) + " lost");
   if (key.shown == 0)
     texts.emplace_back("no value can be told");
-  else if (key.shown != key.newest || key.idle != 0)
+  else if (key.idle != 0 || (!key.lost.empty() && key.lost.back() > key.shown))
     texts.push_back(fmt::format("shown as of event {}", key.shown));
+  else if (!key.lost.empty() && !key.metadata_lost)
+    texts.emplace_back("its newest value is whole");
   if (key.idle != 0)
     texts.push_back(fmt::format("{} later change{} cannot be applied", key.idle, key.idle == 1 ? "" : "s"));
   if (key.metadata_lost) texts.emplace_back("its metadata are lost");
@@ -143,9 +145,10 @@ void print_lines(const Options& options, const Salvage& found) {
     fmt::print(stderr, "{}: {} bytes could not be read from the disk\n", options.damaged, found.unreadable);
   if (found.info_made)
     fmt::print(stderr, "{}: the run's description is lost; number, class and start are guessed\n", options.journal);
-  fmt::print(stderr, "{}: run {} {}, {} of {} events came back{}\n", options.journal, found.info.rid,
-             printable(found.info.class_name), found.events, found.last,
-             found.lost == 0 ? ": nothing is lost" : fmt::format(", {} are lost", found.lost));
+  fmt::print(
+      stderr, "{}: run {} {}, {} of {} events came back{}\n", options.journal, found.info.rid,
+      printable(found.info.class_name), found.events, found.last,
+      found.lost == 0 ? ": nothing is lost" : fmt::format(", {} {} lost", found.lost, found.lost == 1 ? "is" : "are"));
 }
 
 int salvage_run(const Options& options) {

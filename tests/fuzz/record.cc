@@ -49,8 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::memcpy(whole.data() + sizeof header, body.data(), body.size());
   const auto all = std::span<const std::byte>(whole);
   const auto message = all.subspan(sizeof header, std::size_t{header.message_words} * 8);
-  header.checksum = detail::record_checksum(header, message,
-                                            detail::payload_hash(all.subspan(sizeof header + message.size())));
+  header.checksum =
+      detail::record_checksum(header, message, detail::payload_hash(all.subspan(sizeof header + message.size())));
   std::memcpy(whole.data(), &header, sizeof header);
   const auto record = detail::find_record(whole);
   fuzz::require(record.has_value());

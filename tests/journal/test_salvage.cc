@@ -164,9 +164,9 @@ class Sound {
       return true;
     });
     CHECK(expected == found.last + 1);
-    reader.stages(reader.last());
-    reader.checkpoints();
-    reader.attributes("image", reader.last());
+    CHECK_NOTHROW(reader.stages(reader.last()));
+    CHECK_NOTHROW(reader.checkpoints());
+    CHECK_NOTHROW(reader.attributes("image", reader.last()));
     for (Sequence as_of = found.last; as_of != 0; as_of -= std::min<Sequence>(as_of, 1 + found.last / 7)) {
       INFO("as of " << as_of);
       CHECK(shown(reader, as_of) == model.shown(as_of, left));
@@ -378,7 +378,9 @@ TEST_CASE("a value of which a part is lost is not shown, and the one before it i
 
 TEST_CASE("bytes without a record make no journal") {
   test::write_file("empty", "");
-  test::write_file("noise", std::string(100'000, 'D') + "DBR1");
+  std::string noise(100'000, 'D');
+  noise += "DBR1";
+  test::write_file("noise", noise);
   for (const char* name : {"empty", "noise"}) {
     CHECK(salvage(name, "saved").events == 0);
     CHECK_FALSE(fs::exists("saved"));
