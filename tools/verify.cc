@@ -90,7 +90,7 @@ int verify_run(const Options& options) {
   if (found.salvaged) fmt::print(stderr, "{}: {}\n", options.journal, salvage_text(*found.salvaged));
   const bool sound = found.damage.empty();
   fmt::print(stderr, "{}: {} of {} events are intact{}\n", options.journal, found.events, found.last,
-             sound ? "" : ": the journal is damaged");
+             sound ? "" : ": the journal is damaged ('daybook salvage' gets out what is intact)");
   if (compared)
     fmt::print(stderr, "{}: {}\n", options.file,
                differences.empty() ? "holds what the journal says" : fmt::format("{} differences", differences.size()));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes the seed corpora anew from real journals: make_corpus.py path/to/daybook. Small, and of every kind of event."""
 
+import json
 import pathlib
 import shutil
 import signal
@@ -48,7 +49,7 @@ def main(daybook):
                 if len(found) < 2048 and shape not in shapes:
                     shapes.add(shape)
                     (record / f"{case.stem}-{len(shapes)}").write_bytes(found)
-            if len(data) <= 10 * 4096 and sum(1 for _ in salvage.iterdir()) < 2:
+            if len(data) <= 10 * 4096 and not any(salvage.iterdir()):
                 (salvage / case.stem).write_bytes(data)
         # What a killed writer leaves: its intake, cut after the last record.
         lines = (GOLDEN / "PythonScalars.jsonl").read_text().splitlines()
@@ -56,7 +57,9 @@ def main(daybook):
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         writer.stdin.write(("\n".join(lines[:12]) + "\n").encode())
         writer.stdin.flush()
-        writer.stdout.readline()
+        last = json.loads(lines[11])["n"]
+        while int(writer.stdout.readline()) != last:
+            pass
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         (intake / "killed").write_bytes((work / "killed.daybook/intake").read_bytes()[:12 << 10])
