@@ -65,7 +65,7 @@ def main(daybook):
         (intake / "killed").write_bytes((work / "killed.daybook/intake").read_bytes()[:12 << 10])
         example = HERE.parents[1] / "examples/layout.toml"
         shutil.copy(example, layout / "example.toml")
-        (layout / "mistakes.toml").write_text('include = "none.toml"\n[[transform]]\nname = "gzpi"\nlevel = [1, "a"]\n')
+        (layout / "mistakes.toml").write_text('include = "none.toml"\n[[transform]]\nuse = "gzpi"\nlevel = [1, "a"]\n')
     total = sum(file.stat().st_size for file in (HERE / "corpus").rglob("*") if file.is_file())
     print(f"{total} bytes")
 

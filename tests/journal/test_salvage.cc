@@ -164,6 +164,17 @@ class Sound {
       return true;
     });
     CHECK(expected == found.last + 1);
+    for (const auto& range : found.ranges) {  // also from the middle of what is lost
+      const auto middle = range.first + (range.last - range.first) / 2;
+      std::vector<Sequence> seen;
+      reader.events(middle, range.last + 1, [&](const Event& event) {
+        seen.push_back(event.sequence);
+        return true;
+      });
+      CHECK(seen.front() == middle);
+      CHECK(seen.back() == (range.last < found.last ? range.last + 1 : middle));
+      CHECK(std::holds_alternative<Lost>(reader.event(middle).body));
+    }
     CHECK_NOTHROW(reader.stages(reader.last()));
     CHECK_NOTHROW(reader.checkpoints());
     CHECK_NOTHROW(reader.attributes("image", reader.last()));

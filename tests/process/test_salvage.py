@@ -108,13 +108,15 @@ def test_without_index(sound, daybook, tmp_path):
     heap.write_bytes(b"".join(pages[::-2]))
     result = daybook("salvage", heap, "-o", tmp_path / "saved.daybook", expect=3)
     assert "are lost" in result.err
-    for command in (["verify"], ["show"], ["log"]):
-        daybook(*command, tmp_path / "saved.daybook")
+    saved = tmp_path / "saved.daybook"
+    for command in (["verify", saved], ["show", saved], ["log", saved], ["replay", saved, "-o", tmp_path / "saved.h5"],
+                    ["verify", saved, tmp_path / "saved.h5"]):
+        daybook(*command)
     for key in ("list", "after", "scalar.3"):
-        now = daybook("show", tmp_path / "saved.daybook", key, expect=None)
+        now = daybook("show", saved, key, expect=None)
         if now.code:
             continue
-        at = daybook("show", tmp_path / "saved.daybook", key, "--json").json["sequence"]
+        at = daybook("show", saved, key, "--json").json["sequence"]
         assert now.out == daybook("show", run, key, "--at", at).out
 
 
