@@ -184,9 +184,10 @@ class Sound {
     }
     // Of each dataset that is not as it was, something is said.
     const auto now = shown(reader, reader.last());
-    for (const auto& [chain, made_of] : model.shown(found.last, records)) {
+    for (const auto& dataset : model.shown(found.last, records)) {
+      const auto& chain = dataset.first;
       const auto here = now.find(chain);
-      if (here != now.end() && here->second == made_of) continue;
+      if (here != now.end() && here->second == dataset.second) continue;
       const bool said = std::any_of(found.keys.begin(), found.keys.end(), [&](const LostOfKey& key) {
         return std::to_string(static_cast<int>(key.what)) + key.key == chain;
       });
