@@ -183,6 +183,7 @@ StoredState read_state(const ReadTransaction& transaction);
 RunInfo read_info(const ReadTransaction& transaction);
 std::optional<SalvageNote> read_salvage(const ReadTransaction& transaction);
 void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state);
+void write_salvage(WriteTransaction& transaction, const Store::Databases& databases, const SalvageNote& note);
 void write_info(WriteTransaction& transaction, const Store::Databases& databases, const RunInfo& info);
 void check_format(const ReadTransaction& transaction);
 
