@@ -14,6 +14,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"
+#include "daybook/journal/record.h"
 
 namespace daybook::detail {
 
