@@ -18,6 +18,7 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
+__extension__ using Wide = __int128;
 using Attributes = std::vector<std::pair<std::string, Value>>;
 
 Attributes named(const std::vector<Attribute>& attributes) {
@@ -36,7 +37,7 @@ std::string region_text(const Region& region) {
       text += fmt::format("{}", start);
       continue;
     }
-    const std::int64_t stop = start + count * step;
+    const Wide stop = start + Wide{count} * step;  // of an event that no journal took, at most, but it may be read
     text += fmt::format("{}:{}", start, stop < 0 ? "" : fmt::format("{}", stop));
     if (step != 1) text += fmt::format(":{}", step);
   }
