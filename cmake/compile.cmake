@@ -18,6 +18,17 @@ elseif(DAYBOOK_SANITIZE)
   message(FATAL_ERROR "DAYBOOK_SANITIZE=${DAYBOOK_SANITIZE}: choose address or thread")
 endif()
 
+# Fuzzing wants clang, and everything compiled with its counters: the preset "fuzz", see ./dev fuzz.
+if(DAYBOOK_BUILD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "DAYBOOK_BUILD_FUZZ needs clang: cmake --preset fuzz")
+  endif()
+  # gcc's warnings are the ones that are kept clean; clang has others.
+  target_compile_options(daybook_compile INTERFACE -Wno-error)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()

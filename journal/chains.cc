@@ -26,9 +26,55 @@ RecordView check_stored(const ReadTransaction& transaction, Sequence sequence, s
   return *record;
 }
 
+namespace {
+
+// The record that stands for an event which salvage did not find.
+std::optional<RecordView> find_lost(const ReadTransaction& transaction, Sequence sequence) {
+  if (transaction.databases().detours == 0) return std::nullopt;
+  const auto stored = transaction.find_before(transaction.databases().events, event_key(sequence));
+  auto record = stored ? find_record(*stored) : std::nullopt;
+  if (!record) return std::nullopt;
+  Sequence up_to = 0;
+  read_message(transaction, *record, [&](EventMessage event) { up_to = event.isLost() ? event.getLost() : 0; });
+  return up_to >= sequence ? record : std::nullopt;
+}
+
+bool is_lost(const ReadTransaction& transaction, const RecordView& record) {
+  bool lost = false;
+  if (transaction.databases().detours != 0)
+    read_message(transaction, record, [&](EventMessage event) { lost = event.isLost(); });
+  return lost;
+}
+
+// Thrown on the way to a value that is not whole.
+struct PartLost {};
+
+Event without_its_value(const ReadTransaction& transaction, const RecordView& record) {
+  Event event;
+  event.sequence = record.header.sequence;
+  event.body = Lost{event.sequence};
+  read_message(transaction, record, [&](EventMessage message) {
+    const auto text = message.getKey();
+    const auto key = std::make_shared<std::string>(text.begin(), text.size());
+    event.key = *key;
+    event.storage = key;
+    event.time = message.getTime();
+    event.monotonic = message.getMonotonic();
+    event.previous = message.getPrevious();
+    event.base = message.getBase() == 0 ? event.sequence : message.getBase();
+    event.depth = message.getDepth();
+  });
+  return event;
+}
+
+}  // namespace
+
 RecordView record_at(const ReadTransaction& transaction, Sequence sequence) {
   const auto stored = transaction.find(transaction.databases().events, event_key(sequence));
-  if (!stored) damaged(transaction, sequence, "is missing");
+  if (!stored) {
+    if (auto lost = find_lost(transaction, sequence)) return *lost;
+    damaged(transaction, sequence, "is missing");
+  }
   return check_stored(transaction, sequence, *stored);
 }
 
@@ -55,9 +101,13 @@ Event decode_stored(const ReadTransaction& transaction, const RecordView& record
   try {
     return decode(record, [&](Sequence part) {
       auto found = parts.find(part);
-      if (found == parts.end()) found = parts.emplace(part, record_at(transaction, part).payload).first;
-      return found->second;
+      if (found != parts.end()) return found->second;
+      const auto held = record_at(transaction, part);
+      if (is_lost(transaction, held) || (held.is_elided() && transaction.databases().detours != 0)) throw PartLost{};
+      return parts.emplace(part, held.payload).first->second;
     });
+  } catch (const PartLost&) {
+    return without_its_value(transaction, record);
   } catch (CorruptError& e) {
     e.add_context("'" + (transaction.path() / "data.mdb").string() + "'");
     throw;

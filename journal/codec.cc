@@ -157,7 +157,7 @@ Region read_region(capnp::List<std::int64_t>::Reader numbers) {
   return region;
 }
 
-EventBody read_body(wire::Event::Reader from, Payload& payload, bool elided) {
+EventBody read_body(wire::Event::Reader from, Payload& payload, Sequence sequence, bool elided) {
   const auto read_main = [&](wire::Value::Reader value) {
     return elided ? read_elided_value(value) : read_value(value, payload);
   };
@@ -206,6 +206,8 @@ EventBody read_body(wire::Event::Reader from, Payload& payload, bool elided) {
       return RunEnded{view(from.getRunEnded())};
     case wire::Event::PART:
       return Part{};
+    case wire::Event::LOST:
+      return Lost{std::max(from.getLost(), sequence)};
   }
   return Unknown{static_cast<std::uint16_t>(from.which())};
 }
@@ -279,6 +281,11 @@ RunInfo read_run_info(wire::RunInfo::Reader from) {
   return info;
 }
 
+SalvageNote read_salvage_note(wire::Salvage::Reader from) {
+  return {std::string(view(from.getSource())), from.getTime(), from.getLost(), from.getMade(),
+          std::string(view(from.getDaybookVersion()))};
+}
+
 Event decode(const RecordView& record, const FetchPart& fetch) {
   Event event;
   event.sequence = record.header.sequence;
@@ -299,7 +306,7 @@ Event decode(const RecordView& record, const FetchPart& fetch) {
         for (const auto part : from.getParts()) pieces.push_back(fetch(part));
       pieces.push_back(placed.payload);
       Payload payload(std::move(pieces));
-      event.body = read_body(from, payload, record.is_elided());
+      event.body = read_body(from, payload, event.sequence, record.is_elided());
     });
   });
   return event;

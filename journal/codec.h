@@ -10,11 +10,13 @@
 
 #include "daybook/journal/event.h"
 #include "daybook/journal/record.h"
+#include "daybook/journal/recover.h"
 #include "daybook/schema/journal.capnp.h"
 
 namespace daybook::detail {
 
 RunInfo read_run_info(wire::RunInfo::Reader from);
+SalvageNote read_salvage_note(wire::Salvage::Reader from);
 
 // Lists nested deeper are refused by both sides: far beyond what NumPy can turn into an array, and safe for the stack.
 inline constexpr unsigned max_nesting = 100;

@@ -245,6 +245,9 @@ CompactReport compact(const fs::path& dir, const CompactOptions& options) {
   if (error) path = dir;                  // is told of where it is opened
   CompactReport report;
   auto opened = detail::open_for_writing(path);
+  if (opened.store->databases().detours != 0)
+    throw InvalidError("compacting '" + path.string() +
+                       "': it was salvaged, and a salvaged journal is kept as it is: nothing was changed");
   require_nothing_else(path);
   detail::remove_abandoned(path);
   report.bytes_before = fs::file_size(path / "data.mdb");

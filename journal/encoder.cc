@@ -153,6 +153,8 @@ void Encoder::build(const Event& event, std::span<const Sequence> parts) {
         } else if constexpr (std::is_same_v<Body, Part>) {
           root.setPart();
           add_bytes(body.bytes);
+        } else if constexpr (std::is_same_v<Body, Lost>) {
+          root.setLost(body.up_to);
         } else {
           throw InvalidError("an event of an unknown kind cannot be appended");
         }

@@ -17,7 +17,7 @@ std::string_view kind_name(const EventBody& body) {
   // In the order of EventBody.
   constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names{
       "runStarted", "stageChanged", "set",        "mutate",       "mutateItem", "replace", "append", "remove",
-      "archived",   "setAttribute", "checkpoint", "materialized", "runEnded",   "part",    "unknown"};
+      "archived",   "setAttribute", "checkpoint", "materialized", "runEnded",   "part",    "lost",   "unknown"};
   return names[body.index()];
 }
 

@@ -105,12 +105,16 @@ struct Part {  // a piece of a payload too long for one record
   std::span<const std::byte> bytes;
   bool elided = false;  // dropped by retention together with the value it was a part of
 };
+struct
+    Lost {  // put in by salvage for the events from this one up to `up_to`. With a key: a part of this one's value is lost
+  Sequence up_to = 0;
+};
 struct Unknown {  // of a kind that a later version added
   std::uint16_t kind = 0;
 };
 
 using EventBody = std::variant<RunStarted, StageChanged, Set, Mutate, MutateItem, Replace, Append, Remove, Archived,
-                               SetAttribute, Checkpoint, Materialized, RunEnded, Part, Unknown>;
+                               SetAttribute, Checkpoint, Materialized, RunEnded, Part, Lost, Unknown>;
 
 struct Event {
   EventBody body;

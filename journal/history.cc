@@ -120,8 +120,6 @@ void History::pass(std::span<const std::byte> key, std::span<const std::byte> va
   }
   try {
     check_event(*record, where);
-    ++intact_;
-    if (record->is_elided()) ++elided_;
   } catch (const std::exception& e) {
     // Whatever goes wrong while its bytes are read (also: too long for the memory) is said of this event.
     const std::string_view text = e.what();
@@ -156,6 +154,13 @@ void History::check_event(const RecordView& record, const std::string& where) {
     // Its value may be larger than memory: see that the lengths agree.
     check_parts(sequence, parts, padded(record.payload.size()), needed, record.is_elided());
   }
+  if (gaps_ && !std::holds_alternative<Lost>(event.body)) gaps_->pass(record);
+  ++intact_;
+  if (record.is_elided()) ++elided_;
+  if (const auto* lost = std::get_if<Lost>(&event.body)) {
+    --intact_;
+    return pass_gap(sequence, lost->up_to);
+  }
   if (std::holds_alternative<Part>(event.body)) parts_[sequence] = record.payload.size();
   if (std::holds_alternative<Unknown>(event.body)) {
     ++unknown_kinds_;
@@ -170,6 +175,18 @@ void History::check_event(const RecordView& record, const std::string& where) {
   if (const auto* checkpoint = std::get_if<Checkpoint>(&event.body))
     checkpoints_[head_key(Chain::dataset, checkpoint->name).substr(1)] = sequence;
   check_order(event, chain);
+}
+
+void History::pass_gap(Sequence first, Sequence last) {
+  if (!gaps_) report_(first, name(first) + ": stands for lost ones, but this journal was not salvaged");
+  if (last_ && last > *last_) {
+    report_(first, name(first) + ": stands for lost ones up to " + name(last) + ", which is behind the last one");
+    last = std::max(first, *last_);
+  }
+  blank_[first] = last;
+  lost_ += last - first + 1;
+  next_ = std::max(next_, last + 1);
+  if (gaps_) gaps_->lose(first, last);
 }
 
 void History::check_order(const Event& event, const std::string& chain) {
@@ -207,10 +224,12 @@ void History::check_parts(Sequence sequence, std::span<const Sequence> parts, st
     const auto found = parts_.find(part);
     if (found == parts_.end()) {
       if (!is_blank(part)) throw CorruptError("names " + name(part) + " as a part of its value, which it is not");
-      report_(sequence, name(sequence) + ": a part of its value, " + name(part) + ", is lost");
+      if (!gaps_ || !gaps_->is_lost(part))
+        report_(sequence, name(sequence) + ": a part of its value, " + name(part) + ", is lost");
       blank = true;
       continue;
     }
+    if (!elided && gaps_ && gaps_->is_lost_part(part)) blank = true;
     if (!elided) there += found->second;
     parts_.erase(found);
   }
@@ -253,6 +272,27 @@ void History::check_heads(const Index& heads) {
   std::map<std::string, Sequence> expected;
   for (const auto& [chain, tip] : chains_) expected[chain] = tip.newest;
   check_index(heads, expected, heads_db, spell_chain);
+}
+
+void History::check_detours(const Index& detours) {
+  if (!gaps_) return;
+  gaps_->finish();
+  Index expected;
+  for (const auto& [sequence, detour] : gaps_->detours()) {
+    const auto key = event_key(sequence);
+    const auto value = std::as_bytes(std::span(&detour, 1));
+    expected[std::string(reinterpret_cast<const char*>(key.data()), key.size())].assign(value.begin(), value.end());
+  }
+  if (expected == detours) return;
+  for (const auto& [key, value] : expected)
+    if (const auto found = detours.find(key); found == detours.end() || found->second != value)
+      report_(sequence_of(std::as_bytes(std::span(key))), std::string(detours_db) +
+                                                              ": does not lead around what is lost before " +
+                                                              name(sequence_of(std::as_bytes(std::span(key)))));
+  for (const auto& [key, value] : detours)
+    if (!expected.contains(key))
+      report_(0, std::string(detours_db) + ": has an entry for " + name(sequence_of(std::as_bytes(std::span(key)))) +
+                     ", which nothing is lost before");
 }
 
 void History::check_checkpoints(const Index& checkpoints) {

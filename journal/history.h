@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daybook/journal/event.h"
+#include "daybook/journal/gaps.h"
 #include "daybook/journal/record.h"
 
 namespace daybook::detail {
@@ -34,9 +35,13 @@ class History {
   using Index = std::map<std::string, std::vector<std::byte>>;
   void check_heads(const Index& heads);
   void check_checkpoints(const Index& checkpoints);
+  // Of a journal that salvage made; follow_gaps() before the first event.
+  void follow_gaps() { gaps_.emplace(); }
+  void check_detours(const Index& detours);
 
   [[nodiscard]] Sequence events() const { return intact_; }
   [[nodiscard]] Sequence passed() const { return next_ - 1; }  // the highest sequence number so far
+  [[nodiscard]] Sequence lost() const { return lost_; }        // that `lost` events stand for
   [[nodiscard]] std::uint64_t unknown_kinds() const { return unknown_kinds_; }
   [[nodiscard]] Sequence elided() const { return elided_; }  // of events(), those whose value retention has dropped
   [[nodiscard]] bool run_ended() const { return run_ended_; }
@@ -51,6 +56,7 @@ class History {
   void arrive(Sequence sequence);
   void miss(Sequence from, Sequence to);
   void check_event(const RecordView& record, const std::string& where);
+  void pass_gap(Sequence first, Sequence last);
   void check_order(const Event& event, const std::string& chain);
   void check_parts(Sequence sequence, std::span<const Sequence> parts, std::uint64_t own, std::uint64_t needed,
                    bool elided);
@@ -62,7 +68,8 @@ class History {
   std::optional<Sequence> last_;
   Report report_;
   Sequence next_ = 1;  // the one that should come now
-  Sequence intact_ = 0, beyond_ = 0;
+  Sequence intact_ = 0, beyond_ = 0, lost_ = 0;
+  std::optional<Gaps> gaps_;
   std::uint64_t unknown_kinds_ = 0;
   Sequence elided_ = 0;
   bool run_ended_ = false;

@@ -331,6 +331,10 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
   detail::crash_point("open.before");
   auto opened = detail::open_for_writing(path);
   detail::crash_point("open.clean");
+  if (opened.store->databases().detours != 0) {
+    throw InvalidError("'" + path.string() +
+                       "' was salvaged: it shows what is left of a run and takes no more of its events");
+  }
   auto info = opened.info;
   auto intake = detail::Intake::create(path / "intake", info.uuid, options.intake_bytes);
   auto state = opened.state;

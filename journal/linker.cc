@@ -76,7 +76,7 @@ ChainState load_chain(const ReadTransaction& transaction, std::string_view head_
 
 void check_appendable(const EventBody& body) {
   if (std::holds_alternative<RunStarted>(body) || std::holds_alternative<Part>(body) ||
-      std::holds_alternative<Unknown>(body)) {
+      std::holds_alternative<Lost>(body) || std::holds_alternative<Unknown>(body)) {
     throw InvalidError("an event of kind '" + std::string(kind_name(body)) + "' is not for callers to append");
   }
 }

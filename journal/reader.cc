@@ -39,6 +39,7 @@ class Reader::Impl {
     store_ = detail::Store::open(path_, detail::Store::Access::read);
     refresh();
     info_ = detail::read_info(*snapshot_);
+    salvaged_ = detail::read_salvage(*snapshot_);
   }
 
   void refresh() {
@@ -57,15 +58,32 @@ class Reader::Impl {
   }
 
   [[nodiscard]] std::optional<Sequence> up_to(Sequence sequence, Sequence as_of) const {
+    sequence = provable(sequence);
     while (sequence > as_of) {
-      auto links = detail::links_of(snapshot(), detail::record_at(snapshot(), sequence));
+      auto at = sequence;
+      auto links = detail::links_of(snapshot(), detail::record_at(snapshot(), at));
       // All that lies between an event and its base can be passed over at once.
-      if (links.base > as_of && links.base < sequence)
-        links = detail::links_of(snapshot(), detail::record_at(snapshot(), links.base));
-      if (links.previous >= sequence) throw CorruptError(broken(sequence, "its chain does not lead back"));
-      sequence = links.previous;
+      if (links.base > as_of && links.base < sequence) {
+        at = links.base;
+        links = detail::links_of(snapshot(), detail::record_at(snapshot(), at));
+      }
+      sequence = before(at, links.previous);
     }
     return sequence == 0 ? std::nullopt : std::optional(sequence);
+  }
+
+  // What counts of a chain whose newest event is this one: the event itself, if nothing before it is lost.
+  [[nodiscard]] Sequence provable(Sequence sequence) const {
+    const auto detour = detail::find_detour(snapshot(), sequence);
+    if (detour && detour->instead > sequence) throw CorruptError(broken(sequence, "its chain does not lead back"));
+    return detour ? detour->instead : sequence;
+  }
+
+  // The same of what comes before an event on its chain.
+  [[nodiscard]] Sequence before(Sequence sequence, Sequence previous) const {
+    if (const auto detour = detail::find_detour(snapshot(), sequence)) previous = detour->previous;
+    if (previous >= sequence) throw CorruptError(broken(sequence, "its chain does not lead back"));
+    return previous == 0 ? 0 : provable(previous);
   }
 
   // Empty when the chain's newest event is a removal.
@@ -96,6 +114,11 @@ class Reader::Impl {
         state.declared = event.getReplace().getDeclared();
         return;
       }
+      if (event.isLost()) {
+        state.declared = 0;
+        state.born = state.base;
+        return;
+      }
       if (!event.isSet()) throw CorruptError("is not a set, as event " + std::to_string(head) + " claims");
       state.born = event.getSet().getBorn() == 0 ? state.declared : event.getSet().getBorn();
       state.saved = (event.getSet().getFlags() & 4) != 0;
@@ -103,6 +126,9 @@ class Reader::Impl {
     detail::read_message(snapshot(), detail::record_at(snapshot(), state.base), read_set);
     if (state.declared != state.base)
       detail::read_message(snapshot(), detail::record_at(snapshot(), state.declared), read_set);
+    // Its metadata stand in a payload of which a part is lost.
+    if (state.declared != 0 && state.declared != state.base && provable(state.declared) != state.declared)
+      state.declared = 0;
     return state;
   }
 
@@ -159,6 +185,7 @@ class Reader::Impl {
   mutable detail::CheckedParts parts_;
   detail::StoredState state_;
   RunInfo info_;
+  std::optional<SalvageNote> salvaged_;
 };
 
 Reader::Reader(const std::filesystem::path& dir) : impl_(std::make_unique<Impl>(dir)) {}
@@ -168,6 +195,7 @@ Reader::~Reader() = default;
 
 const std::filesystem::path& Reader::path() const { return impl_->path_; }
 const RunInfo& Reader::info() const { return impl_->info_; }
+const std::optional<SalvageNote>& Reader::salvaged() const { return impl_->salvaged_; }
 bool Reader::unrecovered() const { return impl_->unrecovered_; }
 Sequence Reader::last() const { return impl_->state_.last; }
 void Reader::refresh() { impl_->refresh(); }
@@ -243,15 +271,29 @@ void Reader::events(Sequence from, Sequence to, const std::function<bool(const E
                        std::to_string(found - 1) + " are missing: run 'daybook verify'");
   };
   bool stopped = false;
+  const auto show = [&](Event event) {
+    ++expected;
+    if (auto* lost = std::get_if<Lost>(&event.body)) {
+      lost->up_to = std::min(lost->up_to, to);
+      expected = lost->up_to + 1;
+    }
+    stopped = !visit(event);
+    return !stopped;
+  };
+  if (salvaged() && expected <= to) {
+    // The first one wanted may be in the middle of what is lost.
+    if (auto first = event(expected); first.sequence != expected) {
+      first.sequence = expected;
+      if (!show(std::move(first))) return;
+    }
+  }
   detail::walk(impl_->snapshot(), impl_->snapshot().databases().events, detail::event_key(expected),
                [&](auto key, auto stored) {
                  const auto sequence = detail::sequence_of(key);
                  if (sequence > to) return false;
                  require(sequence);
-                 ++expected;
-                 stopped = !visit(detail::decode_stored(
+                 return show(detail::decode_stored(
                      impl_->snapshot(), detail::check_stored(impl_->snapshot(), sequence, stored), impl_->parts_));
-                 return !stopped;
                });
   if (!stopped && expected <= to) require(to + 1);
 }
@@ -335,7 +377,7 @@ std::optional<Sequence> Reader::find_whole_after(const DatasetState& state) cons
       if (event.isRemove()) whole = false;
     });
     if (whole) found = sequence;
-    sequence = links.previous;
+    sequence = impl_->before(sequence, links.previous);
   }
   return found;
 }
@@ -352,8 +394,7 @@ std::vector<Event> Reader::stages(Sequence as_of) const {
   auto sequence = impl_->find_head(detail::head_key(Chain::stage, {}), as_of).value_or(0);
   while (sequence != 0) {
     stages.push_back(event(sequence));
-    if (stages.back().previous >= sequence) throw CorruptError(impl_->broken(sequence, "its chain does not lead back"));
-    sequence = stages.back().previous;
+    sequence = impl_->before(sequence, stages.back().previous);
   }
   std::reverse(stages.begin(), stages.end());
   return stages;
@@ -368,6 +409,7 @@ Summary summarize(const std::filesystem::path& dir) {
     const auto store = detail::Store::open(summary.path, detail::Store::Access::read);
     const auto snapshot = store->begin_read();
     summary.info = detail::read_info(snapshot);
+    summary.salvaged = detail::read_salvage(snapshot);
     state = detail::read_state(snapshot);
   }
   summary.phase = state.phase;

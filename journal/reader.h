@@ -75,6 +75,8 @@ class Reader {
   [[nodiscard]] ReaderStatus status() const;
   [[nodiscard]] bool unrecovered() const;
   [[nodiscard]] Sequence last() const;
+  // This journal is what salvage could save of another one.
+  [[nodiscard]] const std::optional<SalvageNote>& salvaged() const;
   // The newest event that says something of the run: last() without the `materialized` events at the end.
   [[nodiscard]] Sequence last_of_run() const;
   // The run has ended, and as of this event all of it is there.
@@ -86,7 +88,7 @@ class Reader {
   [[nodiscard]] Sequence resolve(const At& at) const;
   [[nodiscard]] std::vector<std::pair<std::string, Sequence>> checkpoints() const;  // in order of sequence
 
-  // CorruptError if missing.
+  // CorruptError if missing. One that salvage did not find is shown as `Lost`, numbered like the first of its range.
   [[nodiscard]] Event event(Sequence sequence) const;
   // Events from..to in order; `visit` returns false to stop.
   void events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const;
@@ -122,6 +124,7 @@ struct Summary {
   bool live = false;
   Sequence last = 0;
   std::uint64_t disk_bytes = 0;
+  std::optional<SalvageNote> salvaged;
 };
 Summary summarize(const std::filesystem::path& dir);
 

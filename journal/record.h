@@ -88,9 +88,11 @@ inline constexpr const char* heads_db = "heads";
 inline constexpr const char* checkpoints_db = "checkpoints";
 inline constexpr const char* payloads_db = "payloads";      // see retention.h
 inline constexpr const char* superseded_db = "superseded";  //   "
+inline constexpr const char* detours_db = "detours";        // only in a journal that salvage made
 inline constexpr const char* format_key = "format";         // 4 bytes, little-endian
 inline constexpr const char* info_key = "info";             // a RunInfo message
 inline constexpr const char* state_key = "state";           // a State message
+inline constexpr const char* salvage_key = "salvage";       // a Salvage message; only in a journal that salvage made
 
 // Key of `heads`: one byte for the chain, then the dataset's name if it fits, or its first bytes and its hash.
 // The value is the sequence number of the chain's newest event, 8 bytes little-endian.

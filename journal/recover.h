@@ -3,12 +3,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 
 #include "daybook/journal/event.h"
 
 namespace daybook {
 
 enum class Phase : std::uint8_t { running = 0, finished = 1, crashed = 2 };  // the numbers reach the disk
+
+// What a journal that `daybook salvage` made tells of itself.
+struct SalvageNote {
+  std::string source;    // what it was made from
+  Nanoseconds time = 0;  // when
+  Sequence lost = 0;     // how many events are missing
+  bool made = false;     // the run's description was lost, too: RunInfo is made of what the rest tells
+  std::string daybook_version;
+};
 
 struct Recovery {
   bool needed = false;     // a writer had died without closing

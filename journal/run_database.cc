@@ -4,6 +4,7 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -75,6 +76,38 @@ StoredState read_state(const ReadTransaction& transaction) {
 RunInfo read_info(const ReadTransaction& transaction) {
   return read_flat<wire::RunInfo>(required(transaction, info_key), transaction.path(), "run description",
                                   read_run_info);
+}
+
+std::optional<SalvageNote> read_salvage(const ReadTransaction& transaction) {
+  const auto stored = transaction.find(transaction.databases().run, std::string_view(salvage_key));
+  if (!stored) return std::nullopt;
+  return read_flat<wire::Salvage>(*stored, transaction.path(), "note of its salvage", read_salvage_note);
+}
+
+void write_salvage(WriteTransaction& transaction, const Store::Databases& databases, const SalvageNote& note) {
+  transaction.put(databases.run, as_key(salvage_key), flat<wire::Salvage>([&](wire::Salvage::Builder to) {
+                    to.setSource(note.source);
+                    to.setTime(note.time);
+                    to.setLost(note.lost);
+                    to.setMade(note.made);
+                    to.setDaybookVersion(note.daybook_version);
+                  }));
+}
+
+std::optional<Detour> find_detour(const ReadTransaction& transaction, Sequence sequence) {
+  if (transaction.databases().detours == 0) return std::nullopt;
+  const auto stored = transaction.find(transaction.databases().detours, event_key(sequence));
+  if (!stored) return std::nullopt;
+  Detour detour;
+  if (stored->size() != sizeof detour)
+    throw CorruptError("'" + transaction.path().string() + "': a detour is not 16 bytes long: run 'daybook verify'");
+  std::memcpy(&detour, stored->data(), sizeof detour);
+  return detour;
+}
+
+void write_detour(WriteTransaction& transaction, const Store::Databases& databases, Sequence sequence,
+                  const Detour& detour) {
+  transaction.append(databases.detours, event_key(sequence), std::as_bytes(std::span(&detour, 1)));
 }
 
 void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state) {

@@ -143,14 +143,19 @@ std::vector<int> Store::dead_readers() const {
 }
 
 std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const RunInfo& info,
-                                     const StoredState& state, std::span<const std::byte> first_record) {
+                                     const StoredState& state, std::span<const std::byte> first_record,
+                                     const SalvageNote* salvage) {
   std::shared_ptr<Store> store(new Store(journal, Access::write));
   store->open_environment(true);
   store->open_databases([&](WriteTransaction& transaction) {
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
     write_info(transaction, store->databases_, info);
     write_state(transaction, store->databases_, state);
-    transaction.append(store->databases_.events, event_key(1), first_record);
+    if (!first_record.empty()) transaction.append(store->databases_.events, event_key(1), first_record);
+    if (salvage == nullptr) return;
+    check_lmdb(mdb_dbi_open(transaction.handle(), detours_db, MDB_CREATE, &store->databases_.detours), "opening",
+               store->path_);
+    write_salvage(transaction, store->databases_, *salvage);
   });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
@@ -255,6 +260,10 @@ void Store::open_databases(const std::function<void(WriteTransaction&)>& fill) {
   check_lmdb(mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &raw), "opening", path_);
   std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> transaction(raw, &mdb_txn_abort);
   open_all(raw, 0);
+  if (const int code = mdb_dbi_open(raw, detours_db, 0, &databases_.detours); code != MDB_NOTFOUND)
+    check_lmdb(code, "opening", path_);
+  else
+    databases_.detours = 0;
   check_lmdb(mdb_txn_commit(transaction.release()), "opening", path_);
   if (access_ == Access::read || databases_.superseded != 0) return;
   WriteTransaction making(*this);
@@ -312,6 +321,20 @@ std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database
 
 std::optional<std::span<const std::byte>> ReadTransaction::find(MDB_dbi database, std::string_view key) const {
   return find(database, as_key(key));
+}
+
+std::optional<std::span<const std::byte>> ReadTransaction::find_before(MDB_dbi database,
+                                                                       std::span<const std::byte> key) const {
+  MDB_cursor* raw = nullptr;
+  check_lmdb(mdb_cursor_open(handle(), database, &raw), "reading", path());
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
+  auto wanted = value_of(key);
+  MDB_val value{};
+  int code = mdb_cursor_get(raw, &wanted, &value, MDB_SET_RANGE);
+  code = mdb_cursor_get(raw, &wanted, &value, code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  check_lmdb(code, "reading", path());
+  return span_of(value);
 }
 
 MDB_txn* ReadTransaction::handle() const {

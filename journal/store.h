@@ -75,9 +75,10 @@ class Store : public std::enable_shared_from_this<Store> {
   enum class Access { read, write };
 
   // Makes data.mdb in an existing folder, with all databases, what the run's says and the record of event 1, in one
-  // commit.
+  // commit. For a copy of a journal that record comes later, with the others; `salvage`: of what is left of one.
   static std::shared_ptr<Store> create(const std::filesystem::path& journal, const RunInfo& info,
-                                       const StoredState& state, std::span<const std::byte> first_record);
+                                       const StoredState& state, std::span<const std::byte> first_record = {},
+                                       const SalvageNote* salvage = nullptr);
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
@@ -109,6 +110,7 @@ class Store : public std::enable_shared_from_this<Store> {
     // Of retention; 0 (no named database has this number) where a reader finds a journal that was never written with
     // it.
     MDB_dbi payloads = 0, superseded = 0;
+    MDB_dbi detours = 0;  // 0: not there
   };
   [[nodiscard]] const Databases& databases() const { return databases_; }
 
@@ -145,6 +147,9 @@ class ReadTransaction {
 
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::string_view key) const;
+  // The value of the last entry before `key`.
+  [[nodiscard]] std::optional<std::span<const std::byte>> find_before(MDB_dbi database,
+                                                                      std::span<const std::byte> key) const;
   [[nodiscard]] std::uint64_t entries(MDB_dbi database) const;
   [[nodiscard]] MDB_txn* handle() const;
   [[nodiscard]] const std::filesystem::path& path() const { return store_->path(); }
@@ -198,9 +203,20 @@ void walk(const ReadTransaction& transaction, MDB_dbi database, std::span<const 
 // The `run` database.
 StoredState read_state(const ReadTransaction& transaction);
 RunInfo read_info(const ReadTransaction& transaction);
+std::optional<SalvageNote> read_salvage(const ReadTransaction& transaction);
 void write_state(WriteTransaction& transaction, const Store::Databases& databases, const StoredState& state);
+void write_salvage(WriteTransaction& transaction, const Store::Databases& databases, const SalvageNote& note);
 void write_info(WriteTransaction& transaction, const Store::Databases& databases, const RunInfo& info);
 void check_format(const ReadTransaction& transaction);
+
+// Where a reader that comes to an event of a chain goes on, if not as its record says: see schema/FORMAT.md, "Salvage".
+struct Detour {
+  Sequence instead = 0;   // the event itself, or the newest one before whose value can be proven; 0: none
+  Sequence previous = 0;  // the event before `instead` on its chain that can be; 0: none
+};
+std::optional<Detour> find_detour(const ReadTransaction& transaction, Sequence sequence);
+void write_detour(WriteTransaction& transaction, const Store::Databases& databases, Sequence sequence,
+                  const Detour& detour);
 
 // 8 bytes, big-endian: the key of an event.
 std::array<std::byte, 8> event_key(Sequence sequence);

@@ -79,6 +79,7 @@ struct State {
 struct Run {
   std::optional<RunInfo> info;
   std::optional<State> state;
+  std::optional<SalvageNote> salvaged;
 };
 
 std::string place(const PageTrees::Entry& entry) { return "page " + std::to_string(entry.page) + " of data.mdb"; }
@@ -213,6 +214,9 @@ class Pass {
     };
     const Run run = read_run(trees, tree(detail::run_db));
     const auto heads = read_index(trees, tree(detail::heads_db), "heads: ");
+    detail::History::Index detours;
+    if (const auto found = databases.find(detail::detours_db); found != databases.end())
+      detours = read_index(trees, &found->second, "detours: ");
     const auto checkpoints = read_index(trees, tree(detail::checkpoints_db), "checkpoints: ");
     trees.walk_free(problems("list of free pages: "));
     const auto* events = tree(detail::events_db);
@@ -224,10 +228,12 @@ class Pass {
 
     detail::History history(run.info, run.state ? std::optional(run.state->last) : std::nullopt,
                             [&](Sequence sequence, std::string what) { findings_.add(sequence, std::move(what)); });
+    if (run.salvaged) history.follow_gaps();
     if (events != nullptr) read_events(trees, *events, run, history);
     history.finish();
     history.check_heads(heads);
     history.check_checkpoints(checkpoints);
+    history.check_detours(detours);
     if (run.state && run.state->phase == Phase::finished && !history.run_ended() && history.events() == run.state->last)
       findings_.add(0, "run: the state says finished, but no event tells that the run ended");
     check_free(trees);
@@ -237,6 +243,8 @@ class Pass {
     verification.events = history.events();
     verification.elided = history.elided();
     verification.last = run.state ? run.state->last : history.passed();
+    verification.lost = history.lost();
+    verification.salvaged = run.salvaged;
     verification.unknown_kinds = history.unknown_kinds();
     verification.intake = look_at_intake(dir_, run, findings_);
     if (progress_) progress_(verification.last, verification.last);
@@ -282,6 +290,10 @@ class Pass {
         run.state = State{static_cast<Phase>(state.getPhase()), state.getLast(), state.getIntakePosition(),
                           state.getIntakeId()};
         if (state.getPhase() > static_cast<std::uint8_t>(Phase::crashed)) throw CorruptError("its phase is none");
+      });
+    if (const auto note = entries.find(detail::salvage_key); note != entries.end())
+      read_message<wire::Salvage>(note->second, "note of its salvage", findings_, [&](wire::Salvage::Reader reader) {
+        run.salvaged = detail::read_salvage_note(reader);
       });
     return run;
   }

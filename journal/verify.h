@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daybook/journal/event.h"
+#include "daybook/journal/recover.h"
 
 namespace daybook {
 
@@ -21,7 +23,9 @@ struct Verification {
   Sequence elided = 0;              // of them, those whose value retention has dropped
   std::uint64_t unknown_kinds = 0;  // events of kinds that a later version added
   std::vector<Damage> damage;       // in the order found; of very many the first ones and a line that counts the rest
-  std::string intake;               // "", or what the intake held that is not in data.mdb yet
+  Sequence lost = 0;                // events that salvage did not find: no damage of this journal
+  std::optional<SalvageNote> salvaged;
+  std::string intake;  // "", or what the intake held that is not in data.mdb yet
 };
 
 // Checks every page, record, checksum, sequence number, chain and head. It reads the files' bytes itself, never through

@@ -26,6 +26,7 @@ class Judge {
     const Summary summary = summarize(journal_);
     report_.bytes = summary.disk_bytes;
     if (summary.live && !locked_) return keep("live", true);
+    if (summary.salvaged) return keep("salvaged: it is what is left of a damaged run", false);
     if (fs::exists(journal_ / "intake") || summary.phase != Phase::finished)
       return keep("crashed: run 'daybook recover' first", false);
     const Reader reader(journal_);
@@ -50,17 +51,14 @@ class Judge {
     return keep(fmt::format("damaged: {}", found.damage.front().what), false);
   }
 
-  // An event that is lost (salvage) or that this version does not know: nobody can say whether the file has its share.
+  // Of an event that this version does not know nobody can say whether the file has its share.
   bool knows_all_events(const Reader& reader) {
-    std::string_view odd;
+    bool unknown = false;
     reader.events(1, reader.last(), [&](const Event& event) {
-      const std::string_view kind = kind_name(event.body);
-      if (kind == "lost" || kind == "unknown") odd = kind;
-      return odd.empty();
+      unknown = std::holds_alternative<Unknown>(event.body);
+      return !unknown;
     });
-    if (odd.empty()) return true;
-    return keep(odd == "lost" ? "salvaged: some of its events are lost" : "holds events of a later version of Daybook",
-                false);
+    return !unknown || keep("holds events of a later version of Daybook", false);
   }
 
   bool file_holds_it() {

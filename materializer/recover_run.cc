@@ -45,6 +45,7 @@ class Run {
     if (!options_.dry_run) turn.emplace(journal_);
     const Summary summary = summarize(journal_);
     report_.info = summary.info;
+    report_.salvaged = summary.salvaged;
     report_.last = summary.last;
     const bool unclean = has_intake();
     report_.before = summary.live                                  ? RunCondition::live

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "daybook/journal/recover.h"
 #include "daybook/materializer/materialize.h"
 #include "daybook/materializer/results_file.h"
 
@@ -25,6 +26,7 @@ enum class RecoverFault : std::uint8_t { none, damaged, unsupported, busy, stora
 struct RecoverReport {
   std::filesystem::path journal;
   std::optional<RunInfo> info;  // empty if it could not be read
+  std::optional<SalvageNote> salvaged;
   RunCondition before = RunCondition::finished;
   Recovered outcome = Recovered::nothing;
   Sequence last = 0;       // newest event of the run, now

@@ -79,6 +79,15 @@ struct State {
   superseded @4 :UInt64;       # bytes of the payloads in `superseded` that nothing needs any more
 }
 
+struct Salvage {
+  # In `run` of a journal that salvage made.
+  source @0 :Text;             # what it was made from
+  time @1 :Int64;              # when, ns since the Unix epoch
+  lost @2 :UInt64;             # how many events are missing
+  made @3 :Bool;               # the run's description was lost, too, and `info` is made of what the rest tells
+  daybookVersion @4 :Text;
+}
+
 struct Event {
   time @0 :Int64;              # wall clock, ns since the Unix epoch; never less than the previous event's
   monotonic @1 :Int64;         # CLOCK_MONOTONIC, ns
@@ -136,5 +145,6 @@ struct Event {
     }
     runEnded @34 :Text;                # how: "ok", or what went wrong
     part @35 :Void;                    # a piece of a payload that is too long for one record
+    lost @36 :UInt64;                  # put in by salvage: the events from this number up to that one are lost
   }
 }

@@ -22,5 +22,6 @@ void add_recover(CLI::App& program, Command& chosen);
 void add_doctor(CLI::App& program, Command& chosen);
 void add_prune(CLI::App& program, Command& chosen);
 void add_verify(CLI::App& program, Command& chosen);
+void add_salvage(CLI::App& program, Command& chosen);
 
 }  // namespace daybook

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   daybook::add_prune(program, chosen);
   daybook::add_doctor(program, chosen);
   daybook::add_compact(program, chosen);
+  daybook::add_salvage(program, chosen);
 
   try {
     program.parse(argc, argv);

@@ -132,9 +132,10 @@ std::vector<Finding> examine_journal(const fs::path& journal, const TransformReg
     bytes_to_come = data_bytes + commit_bytes;
     const bool crashed = report.before == RunCondition::crashed;
     found.push_back({crashed ? Severity::error : Severity::warning, crashed ? "crashed" : "no-file", path,
-                     crashed ? std::string("the run crashed, and nobody has recovered it")
-                             : fmt::format("the run ended, and its file {} {}", report.file.native(),
-                                           report.replaced ? "is older" : "is not there"),
+                     report.salvaged ? "the run was salvaged, and nobody has made its file"
+                     : crashed       ? std::string("the run crashed, and nobody has recovered it")
+                                     : fmt::format("the run ended, and its file {} {}", report.file.native(),
+                                             report.replaced ? "is older" : "is not there"),
                      to_type("recover", path)});
   }
   if (!report.remark.empty()) found.push_back({Severity::note, "copy", path, report.remark, ""});

@@ -18,6 +18,7 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
+__extension__ using Wide = __int128;
 using Attributes = std::vector<std::pair<std::string, Value>>;
 
 Attributes named(const std::vector<Attribute>& attributes) {
@@ -36,7 +37,7 @@ std::string region_text(const Region& region) {
       text += fmt::format("{}", start);
       continue;
     }
-    const std::int64_t stop = start + count * step;
+    const Wide stop = start + Wide{count} * step;  // of an event that no journal took, at most, but it may be read
     text += fmt::format("{}:{}", start, stop < 0 ? "" : fmt::format("{}", stop));
     if (step != 1) text += fmt::format(":{}", step);
   }
@@ -117,11 +118,19 @@ std::string value_json(const Value& value, bool all_values) {
   return object.str();
 }
 
+std::string salvage_text(const SalvageNote& note) {
+  return fmt::format(
+      "salvaged from {}, {}{}", printable(note.source),
+      note.lost == 0 ? "no event lost" : fmt::format("{} event{} lost", note.lost, note.lost == 1 ? "" : "s"),
+      note.made ? "; the run's description was lost, too" : "");
+}
+
 bool concerns_a_key(const EventBody& body) {
   return std::visit(Overloaded{[](const RunStarted&) { return false; }, [](const StageChanged&) { return false; },
                                [](const Checkpoint&) { return false; }, [](const Materialized&) { return false; },
                                [](const RunEnded&) { return false; }, [](const Part&) { return false; },
-                               [](const Unknown&) { return false; }, [](const auto&) { return true; }},
+                               [](const Lost&) { return false; }, [](const Unknown&) { return false; },
+                               [](const auto&) { return true; }},
                     body);
 }
 
@@ -149,6 +158,10 @@ std::string event_text(const Event& event) {
           [](const Part& b) {
             return b.elided ? std::string("of a later event, payload elided")
                             : fmt::format("{} bytes of a later event", b.bytes.size());
+          },
+          [&](const Lost& b) {
+            if (!event.key.empty()) return fmt::format("'{}': a part of its value is lost", printable(event.key));
+            return b.up_to == event.sequence ? std::string() : fmt::format("up to event {}", b.up_to);
           },
           [](const Unknown& b) { return fmt::format("kind {}", b.kind); },
       },
@@ -211,6 +224,10 @@ std::string event_json(const Event& event, bool all_values) {
           [&](const Part& b) {
             object.number("bytes", b.bytes.size());
             if (b.elided) object.boolean("elided", true);
+          },
+          [&](const Lost& b) {
+            if (!event.key.empty()) object.text("key", event.key);
+            object.number("up_to", b.up_to);
           },
           [&](const Unknown& b) { object.number("number", b.kind); },
       },

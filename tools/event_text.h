@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daybook/journal/event.h"
+#include "daybook/journal/recover.h"
 
 namespace daybook {
 
@@ -12,6 +13,8 @@ namespace daybook {
 std::string event_text(const Event& event);
 // An event as a JSON object. `all_values`: also long ones.
 std::string event_json(const Event& event, bool all_values);
+// "salvaged from …, 3 events lost".
+std::string salvage_text(const SalvageNote& note);
 bool concerns_a_key(const EventBody& body);
 
 // {"type": …, "shape": …, "value": …}

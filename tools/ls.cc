@@ -21,6 +21,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/reader.h"
 #include "tools/commands.h"
+#include "tools/event_text.h"
 #include "tools/journal_walk.h"
 #include "tools/json_object.h"
 #include "tools/moment.h"
@@ -50,19 +51,21 @@ void print_summary(const Summary& summary, bool json) {
   const RunInfo& info = summary.info;
   const Nanoseconds start = to_nanoseconds(info.start_time);
   if (json) {
-    fmt::print("{}\n", JsonObject()
-                           .text("path", summary.path.native())
-                           .number("rid", info.rid)
-                           .text("class", info.class_name)
-                           .text("start", utc_time(start))
-                           .text("state", state_name(summary))
-                           .number("events", summary.last)
-                           .number("bytes", summary.disk_bytes)
-                           .text("uuid", to_string(info.uuid))
-                           .str());
+    JsonObject object;
+    object.text("path", summary.path.native())
+        .number("rid", info.rid)
+        .text("class", info.class_name)
+        .text("start", utc_time(start))
+        .text("state", state_name(summary))
+        .number("events", summary.last)
+        .number("bytes", summary.disk_bytes)
+        .text("uuid", to_string(info.uuid));
+    if (summary.salvaged) object.text("salvaged_from", summary.salvaged->source).number("lost", summary.salvaged->lost);
+    fmt::print("{}\n", object.str());
   } else {
     print_row(fmt::format("{}", info.rid), printable(info.class_name), local_time(start, 0), state_name(summary),
-              fmt::format("{}", summary.last), human_bytes(summary.disk_bytes), printable(summary.path.native()));
+              fmt::format("{}", summary.last), human_bytes(summary.disk_bytes),
+              printable(summary.path.native()) + (summary.salvaged ? "  " + salvage_text(*summary.salvaged) : ""));
   }
 }
 

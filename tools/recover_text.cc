@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/event_text.h"
 #include "tools/json_object.h"
 #include "tools/moment.h"
 
@@ -133,6 +134,7 @@ std::string recover_remarks(const RecoverReport& report) {
   const auto add = [&](const std::string& line) { text += fmt::format("daybook: {}: {}\n", about, printable(line)); };
   if (!report.instead.empty() && !report.file.empty() && report.outcome != Recovered::nothing_to_do)
     add(fmt::format("it is here, since {}", report.instead));
+  if (report.salvaged && report.outcome != Recovered::nothing_to_do) add(salvage_text(*report.salvaged));
   if (!report.remark.empty()) add(report.remark);
   if (report.layout_failure) add(fmt::format("it is laid out as ARTIQ does it, since {}", *report.layout_failure));
   if (!report.not_compared.empty())
@@ -158,6 +160,7 @@ std::string recover_json(const RecoverReport& report, bool dry_run) {
         .number("recovered", report.recovered)
         .boolean("complete", report.complete);
   }
+  if (report.salvaged) object.text("salvaged_from", report.salvaged->source).number("lost", report.salvaged->lost);
   if (report.until != 0) object.text("until", utc_time(report.until));
   if (!report.file.empty()) object.text("file", report.file.native()).boolean("replaced", report.replaced);
   const auto optional_text = [&](const char* name, const std::string& text) {

@@ -112,13 +112,14 @@ int show_all(const Reader& reader, Sequence as_of, const Options& options) {
     std::vector<std::string> datasets;
     for (const DatasetState& state : states)
       datasets.push_back(state_json(reader, state, as_of, describe_state(reader, state)));
-    fmt::print("{}\n", JsonObject()
-                           .number("rid", info.rid)
-                           .text("class", info.class_name)
-                           .text("start", utc_time(to_nanoseconds(info.start_time)))
-                           .number("sequence", as_of)
-                           .json("datasets", json_array(datasets))
-                           .str());
+    JsonObject object;
+    object.number("rid", info.rid)
+        .text("class", info.class_name)
+        .text("start", utc_time(to_nanoseconds(info.start_time)));
+    object.number("sequence", as_of);
+    if (reader.salvaged())
+      object.text("salvaged_from", reader.salvaged()->source).number("lost", reader.salvaged()->lost);
+    fmt::print("{}\n", object.json("datasets", json_array(datasets)).str());
     return 0;
   }
   std::vector<Row> rows;
@@ -222,6 +223,7 @@ int show(const Options& options) {
   const Reader reader(options.journal);
   const Sequence as_of = reader.resolve(parse_at(options.at));
   const int code = options.key ? show_one(reader, as_of, options) : show_all(reader, as_of, options);
+  if (reader.salvaged()) fmt::print(stderr, "{}: {}\n", options.journal, salvage_text(*reader.salvaged()));
   if (reader.unrecovered())
     fmt::print(stderr, "{}: the journal could not be recovered here (read-only?): the newest events may be missing\n",
                options.journal);

@@ -9,8 +9,10 @@
 #include "daybook/materializer/compare.h"
 #include "tools/choice.h"
 #include "tools/commands.h"
+#include "tools/event_text.h"
 #include "tools/json_object.h"
 #include "tools/progress.h"
+#include "tools/recover_text.h"
 #include "tools/signals.h"
 
 namespace daybook {
@@ -42,6 +44,8 @@ void print_json(const Options& options, const Verification& found, const std::ve
       .number("last", found.last)
       .number("elided", found.elided)
       .number("unknown_kinds", found.unknown_kinds)
+      .number("lost", found.lost)
+      .text("salvaged_from", found.salvaged ? found.salvaged->source : "")
       .text("intake", found.intake)
       .json("damage", json_array(damage));
   if (compared) {
@@ -88,9 +92,10 @@ int verify_run(const Options& options) {
   if (!found.intake.empty()) fmt::print(stderr, "{}: {}\n", options.journal, printable(found.intake));
   if (!options.file.empty() && !compared)
     fmt::print(stderr, "{}: not compared, since the journal is damaged\n", options.file);
+  if (found.salvaged) fmt::print(stderr, "{}: {}\n", options.journal, salvage_text(*found.salvaged));
   const bool sound = found.damage.empty();
   fmt::print(stderr, "{}: {} of {} events are intact{}\n", options.journal, found.events, found.last,
-             sound ? "" : ": the journal is damaged");
+             sound ? "" : ": the journal is damaged; " + salvage_hint(options.journal));
   if (compared)
     fmt::print(stderr, "{}: {}\n", options.file,
                differences.empty() ? "holds what the journal says" : fmt::format("{} differences", differences.size()));

@@ -1,0 +1,51 @@
+// Traces of any content: what the decoder accepts, the journal can encode, and reads back as it was.
+#include "tools/trace.h"
+
+#include <vector>
+
+#include "daybook/journal/codec.h"
+#include "daybook/journal/encoder.h"
+#include "daybook/journal/error.h"
+#include "fuzz/target.h"
+
+using namespace daybook;
+
+namespace {
+
+void encode(const Event& event) {
+  detail::Encoder encoder;
+  encoder.encode(event);
+  if (encoder.payload_bytes() > detail::max_record_payload) return;
+  detail::RecordHeader header{};
+  header.magic = detail::record_magic;
+  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
+  header.payload_bytes = encoder.payload_bytes();
+  header.sequence = 1;
+  header.checksum = detail::record_checksum(header, encoder.message(), encoder.hash_payload());
+  std::vector<std::byte> bytes;
+  const auto add = [&](std::span<const std::byte> piece) { bytes.insert(bytes.end(), piece.begin(), piece.end()); };
+  add(std::as_bytes(std::span(&header, 1)));
+  add(encoder.message());
+  for (const auto& piece : encoder.payload()) add(piece);
+  const auto record = detail::find_record(bytes);
+  fuzz::require(record.has_value());
+  const Event again = detail::decode(*record, [](Sequence) { return std::span<const std::byte>(); });
+  fuzz::require(again.body.index() == event.body.index() && again.key == event.key);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  try {
+    TraceDecoder decoder("trace");
+    for (std::size_t at = 0; at < text.size();) {
+      const auto end = std::min(text.find('\n', at), text.size());
+      for (const Event& event : decoder.decode(text.substr(at, end - at)).events) encode(event);
+      at = end + 1;
+    }
+  } catch (const InvalidError&) {
+  } catch (const UnsupportedError&) {
+  }
+  return 0;
+}
