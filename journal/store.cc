@@ -150,7 +150,7 @@ std::shared_ptr<Store> Store::create(const std::filesystem::path& journal, const
     transaction.put(store->databases_.run, as_key(format_key), std::as_bytes(std::span(&format_version, 1)));
     write_info(transaction, store->databases_, info);
     write_state(transaction, store->databases_, state);
-    transaction.append(store->databases_.events, event_key(1), first_record);
+    if (!first_record.empty()) transaction.append(store->databases_.events, event_key(1), first_record);
   });
   const std::lock_guard guard(stores_mutex);
   std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });

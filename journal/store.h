@@ -74,10 +74,10 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   enum class Access { read, write };
 
-  // Makes data.mdb in an existing folder, with all databases, what the run's says and the record of event 1, in one
-  // commit.
+  // Makes data.mdb in an existing folder, with all databases, what the run's says and the record of event 1 (if
+  // given), in one commit.
   static std::shared_ptr<Store> create(const std::filesystem::path& journal, const RunInfo& info,
-                                       const StoredState& state, std::span<const std::byte> first_record);
+                                       const StoredState& state, std::span<const std::byte> first_record = {});
   // UnsupportedError for what is no journal or of a newer format, saying what it is; CorruptError for a damaged file.
   // BusyError for write access while this process has it open for reading only.
   static std::shared_ptr<Store> open(const std::filesystem::path& journal, Access access);
