@@ -1,7 +1,7 @@
 """daybook prune deletes what is proven to be in a file, and nothing else."""
 
-import re
 import os
+import re
 import shutil
 
 import h5py
