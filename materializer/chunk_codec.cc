@@ -42,7 +42,7 @@ std::size_t shuffle_pairs(const std::byte* in, std::size_t count, std::byte* out
   };
   const std::size_t whole = count / 8 * 8;
   for (std::size_t i = 0; i < whole; i += 8) {
-    Word first, second;
+    Word first = 0, second = 0;
     std::memcpy(&first, in + 2 * i, 8);
     std::memcpy(&second, in + 2 * i + 8, 8);
     const Word low = gather(first) | gather(second) << 32;

@@ -81,8 +81,8 @@ void add_replay(CLI::App& program, Command& chosen) {
          "otherwise one of up to 256 MiB, after it was verified.")
       ->excludes(record("--no-record", ReplayStyle::Record::never, "Leave the journal as it is."));
   command.footer(
-      "A dataset that HDF5 cannot hold is named on standard error; all others are in the file, and the exit code is "
-      "1.\n"
+      "A dataset that HDF5 cannot hold, or that is not stored as the layout says, is named on standard error; all "
+      "others are in the file, and the exit code is 1.\n"
       "Of many runs one that fails stops no other: the reasons stand at the end, and the exit code is 1.\n"
       "\n"
       "Examples:\n"

@@ -310,23 +310,21 @@ bool tell(const Workshop& workshop, const Story& story, const Kind& kind, std::u
   const auto before = in_child([&] { story.before(work); });
   if (!before.good && !before.killed) throw std::runtime_error("no beginning: " + before.trouble);
   Wire wire;
-  Child child(
-      [&] {
-        const auto report = wire.report();
-        // The C library ends a process in which it finds no memory for a thread's first thread_local: so that is done.
-        auto warm = work;
-        warm.folder = workshop.empty("warm");
-        warm.steps = 1;
-        do_work(warm, silent);
-        Weather weather(kind, nth);
-        watch(work.folder, nullptr);
-        weather.begin();
-        story.tell(work, weather, report);
-        const bool met = weather.met();
-        disarm();
-        report({Promise::base, 0, met ? 1U : 0U, 0});
-      },
-      std::chrono::seconds(20));
+  Child child([&] {
+    const auto report = wire.report();
+    // The C library ends a process in which it finds no memory for a thread's first thread_local: so that is done.
+    auto warm = work;
+    warm.folder = workshop.empty("warm");
+    warm.steps = 1;
+    do_work(warm, silent);
+    Weather weather(kind, nth);
+    watch(work.folder, nullptr);
+    weather.begin();
+    story.tell(work, weather, report);
+    const bool met = weather.met();
+    disarm();
+    report({Promise::base, 0, met ? 1U : 0U, 0});
+  });
   Ledger ledger;
   bool met = false;
   for (const auto& mark : wire.read_all()) {

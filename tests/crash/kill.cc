@@ -101,22 +101,20 @@ Plan make_plan_of(const Order& order, std::mt19937_64& random) {
 bool live(const Work& work, const Plan& plan, Ledger& ledger) {
   Wire wire;
   const std::string_view name = plan.point->name;
-  Child child(
-      [&] {
-        if (name == "call") {
-          watch(work.folder, nullptr);
-          Fault fault;
-          fault.call = Call::any;
-          fault.nth = plan.nth;
-          fault.effect = plan.after ? Fault::Effect::kill_after : Fault::Effect::kill_before;
-          arm(fault);
-        } else if (name != "random") {
-          kill_at(name, plan.nth);
-        }
-        do_work(work, wire.report());
-        make_file(work, wire.report());
-      },
-      std::chrono::seconds(30));
+  Child child([&] {
+    if (name == "call") {
+      watch(work.folder, nullptr);
+      Fault fault;
+      fault.call = Call::any;
+      fault.nth = plan.nth;
+      fault.effect = plan.after ? Fault::Effect::kill_after : Fault::Effect::kill_before;
+      arm(fault);
+    } else if (name != "random") {
+      kill_at(name, plan.nth);
+    }
+    do_work(work, wire.report());
+    make_file(work, wire.report());
+  });
   if (name == "random") {
     std::this_thread::sleep_for(plan.delay);
     child.kill();

@@ -130,7 +130,7 @@ bool check_log(const Workshop& workshop, const Log& log, const Order& order, std
         images.check(first, end, progress);
         ++progress.image;
       },
-      std::chrono::seconds(300));
+      5 * patience);
   tally.runs += progress.image - first + (ending.good ? 0 : 1);
   tally.events += progress.events;
   if (!ending.good) {

@@ -14,12 +14,15 @@ struct Ending {
   std::string trouble;  // otherwise: what it threw, or the signal
 };
 
+// A child takes a fraction of a second. A machine on which others have precedence can stretch that a hundredfold.
+inline constexpr std::chrono::seconds patience{180};
+
 // Runs `work` in a child. A child that takes longer is ended: "it hangs".
-Ending in_child(const std::function<void()>& work, std::chrono::seconds limit = std::chrono::seconds(20));
+Ending in_child(const std::function<void()>& work, std::chrono::seconds limit = patience);
 // The same in two halves, so that the parent can act meanwhile.
 class Child {
  public:
-  Child(const std::function<void()>& work, std::chrono::seconds limit);
+  explicit Child(const std::function<void()>& work, std::chrono::seconds limit = patience);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();

@@ -1,6 +1,7 @@
 """daybook prune deletes what is proven to be in a file, and nothing else."""
 
 import os
+import re
 import shutil
 
 import h5py
@@ -43,8 +44,8 @@ def test_what_is_kept(daybook, tmp_path):
     bad = journal(daybook, tmp_path / "damaged")
     daybook("recover", tmp_path / "damaged")
     data = bytearray((bad / "data.mdb").read_bytes())
-    at = data.index(b"DBR1")
-    data[at + 60] ^= 1
+    for found in re.finditer(b"DBR1", bytes(data)):      # an event may stand in pages that are free by now, too
+        data[found.start() + 60] ^= 1
     (bad / "data.mdb").write_bytes(data)
     assert "salvage" in daybook("prune", tmp_path / "damaged", *OLD, expect=1).out
 

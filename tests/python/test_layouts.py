@@ -40,7 +40,8 @@ def random_layout(draw):
         'use = "history"\nkeys = ["*"]\nmax-bytes = 1000000\n',
     ]
     steps = [draw.choice(choices) for _ in range(draw.randrange(1, 5))]
-    steps = [s + (keys if "keys =" not in s and draw.random() < .7 else "") for s in steps]
+    option = keys.split(" =")[0]
+    steps = [s + (keys if f"{option} =" not in s and draw.random() < .7 else "") for s in steps]
     omits = draw.random() < .3
     if omits:
         steps.insert(draw.randrange(len(steps) + 1),

@@ -123,7 +123,7 @@ def test_filters_of_hdf5_itself(method, names, run):
 
 
 def test_scale_offset_takes_floats_only_with_loss(run):
-    out, _ = replay(run, 'method = "scale-offset"\noptions = [0, 3]\nallow-loss = true')
+    out, _ = replay(run, 'method = "scale-offset"\noptions = [0, 3]\nallow-loss = true', expect=1)
     with h5py.File(out) as file:
         assert filters_of(file["datasets/noise"]) == [6]
         assert filters_of(file["datasets/camera"]) == []
@@ -133,7 +133,7 @@ def test_scale_offset_takes_floats_only_with_loss(run):
 
 
 def test_a_filter_that_does_not_suit_does_not_cost_the_dataset(run):
-    out, _ = replay(run, 'method = "szip"')
+    out, _ = replay(run, 'method = "szip"', expect=1)
     with h5py.File(out) as file:
         assert filters_of(file["datasets/camera"]) == [4]
         assert file["datasets/table"].chunks is None
