@@ -278,6 +278,8 @@ RunInfo read_run_info(wire::RunInfo::Reader from) {
   info.daybook_version = view(from.getDaybookVersion());
   info.layout = view(from.getLayout());
   info.results = view(from.getResults());
+  info.pipeline = view(from.getPipeline());
+  info.priority = from.getPriority();
   return info;
 }
 

@@ -279,6 +279,8 @@ void build_run_info(wire::RunInfo::Builder to, const RunInfo& info) {
   to.setDaybookVersion(text(info.daybook_version));
   if (!info.layout.empty()) to.setLayout(text(info.layout));
   if (!info.results.empty()) to.setResults(text(info.results));
+  if (!info.pipeline.empty()) to.setPipeline(text(info.pipeline));
+  to.setPriority(info.priority);
 }
 
 }  // namespace daybook::detail

@@ -50,7 +50,8 @@ bool same(const RunInfo& a, const RunInfo& b) {
   // The start time bit by bit: a NaN equals itself.
   return a.uuid == b.uuid && a.rid == b.rid && a.class_name == b.class_name && a.expid == b.expid &&
          std::memcmp(&a.start_time, &b.start_time, sizeof a.start_time) == 0 &&
-         a.software_version == b.software_version && a.layout == b.layout && a.results == b.results;
+         a.software_version == b.software_version && a.layout == b.layout && a.results == b.results &&
+         a.pipeline == b.pipeline && a.priority == b.priority;
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ struct RunInfo {
   layout @10 :Text;            # how the run's file is laid out: a layout file that stands alone (TOML); empty: as ARTIQ does it
   results @11 :Text;           # where the run's file belongs: absolute, or seen from the folder the journal lies in;
                                # empty: {rid:09}-{Class}.h5 in that folder
+  pipeline @12 :Text;          # ARTIQ's scheduler: the pipeline the run was in, and its priority there
+  priority @13 :Int64;
 }
 
 struct State {

@@ -180,6 +180,7 @@ std::string event_json(const Event& event, bool all_values) {
       Overloaded{
           [&](const RunStarted& b) {
             object.number("rid", b.info.rid).text("class", b.info.class_name).text("uuid", to_string(b.info.uuid));
+            if (!b.info.pipeline.empty()) object.text("pipeline", b.info.pipeline).number("priority", b.info.priority);
             object.text("start", utc_time(to_nanoseconds(b.info.start_time))).text("expid", b.info.expid);
           },
           [&](const StageChanged& b) {

@@ -1,0 +1,55 @@
+#pragma once
+
+// The part of Capture that gives the GIL up, for the files that implement it.
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+
+#include "capture.h"
+#include "daybook/journal/error.h"
+
+namespace daybook::python {
+
+// What a call's Value borrows from; kept by Capture from call to call so that the steady state allocates nothing, unless
+// another thread is in the middle of a call.
+class Capture::Guard {
+ public:
+  explicit Guard(Capture& capture) : capture_(capture), shared_(!capture.keep_taken_) {
+    if (shared_) capture_.keep_taken_ = true;
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  ~Guard() {
+    get().clear();
+    if (shared_) capture_.keep_taken_ = false;
+  }
+  [[nodiscard]] Keep& get() const { return shared_ ? capture_.keep_ : own_; }
+
+ private:
+  Capture& capture_;
+  const bool shared_;
+  mutable Keep own_;
+};
+
+template <class Append>
+bool Capture::submit(std::uint64_t bytes, const Append& append) {
+  constexpr std::uint64_t large = std::uint64_t{1} << 20;
+  constexpr std::uint64_t spare = std::uint64_t{64} << 10;
+  if (!journal_) return false;
+  try {
+    if (bytes < large && journal_->free_intake_bytes() > bytes + spare) {
+      append(*journal_);
+    } else {  // it may have to wait for the disk
+      const std::shared_ptr<Journal> journal = journal_;
+      const pybind11::gil_scoped_release release;
+      append(*journal);
+    }
+    return true;
+  } catch (const StorageError& e) {
+    stop(e.what());
+    return false;
+  }
+}
+
+}  // namespace daybook::python

@@ -1,0 +1,68 @@
+"""Which layout a run has: the experiment's ``hdf5_layout``, else the lab's, else ARTIQ's."""
+
+import inspect
+import os
+
+import daybook
+
+from . import settings as lab
+
+
+def _wanted(experiment, settings):
+    """(layout, file of the experiment's class): a path, a list, or None."""
+    wanted = getattr(experiment, "hdf5_layout", None) if experiment is not None else None
+    if wanted is None:
+        return settings.layout, None
+    try:
+        source = inspect.getsourcefile(type(experiment))
+    except TypeError:
+        source = None
+    return wanted, source
+
+
+def _steps(wanted):
+    return list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+
+
+def callables(experiment):
+    """The Python functions in the experiment's layout: those cannot be kept in the journal."""
+    return [step for step in _steps(getattr(experiment, "hdf5_layout", None)) if callable(step)]
+
+
+def _resolved(wanted, source):
+    """Paths of layout files made absolute; names of transforms and tables as they are."""
+    return [
+        lab.resolve(os.fspath(step), source) if isinstance(step, (str, os.PathLike)) and _is_file(step) else step
+        for step in _steps(wanted)
+    ]
+
+
+def _is_file(step):
+    return isinstance(step, os.PathLike) or step.endswith(".toml")
+
+
+def text_of(experiment, settings):
+    """The layout as a text that stands alone, for the journal; "" for ARTIQ's own. Functions are left out of it. Raises
+    daybook.Error or OSError with file, line and reason."""
+    wanted, source = _wanted(experiment, settings)
+    steps = [step for step in _resolved(wanted, source) if step is not None and not callable(step)]
+    return daybook.layout_text(steps) if steps else ""
+
+
+def replay(journal, path, experiment, settings):
+    """Makes the file in this process, since the layout has Python functions in it; a report as the program gives it."""
+    wanted, source = _wanted(experiment, settings)
+    with daybook.open(journal) as run:
+        try:
+            report = run.replay(path, layout=_resolved(wanted, source))
+            failure = None
+        except daybook.InvalidError as error:
+            failure = str(error)
+            report = run.replay(path)
+    return {
+        "file": None if report.file is None else os.fspath(report.file),
+        "sequence": report.up_to,
+        "layout": report.layout,
+        "layout_failure": failure,
+        "refused": [{"group": item.group, "key": item.key, "reason": item.reason} for item in report.refused],
+    }

@@ -1,0 +1,113 @@
+"""How a run's results file is made: by the program, from the journal, or by the experiment's own hooks."""
+
+import logging
+import os
+
+import h5py
+
+from . import layouts, program, registry, results
+
+logger = logging.getLogger("daybook")
+
+# What every worker adds, and every file of a journal has.
+_KNOWN = ("artiq_version", "rid", "start_time", "run_time", "expid")
+
+
+def final(session, path, how):
+    """The run has ended. Raises what ARTIQ would have raised."""
+    for name, value in session.added.items():
+        if name not in _KNOWN:  # another version of ARTIQ adds more
+            session.capture.put("/" + name, value)
+    experiment = session.experiment() if session.experiment is not None else None
+    if session.writes_by_hooks():
+        return _by_hooks(session, experiment, path, how)
+    callables = layouts.callables(experiment)
+    session.finish(how)
+    if callables:
+        report = layouts.replay(session.path, path, experiment, session.settings)
+    else:
+        report = program.replay(session.path, path)
+    settle(session, report)
+    raise_artiq_error(session, report)
+
+
+def now(session, path):
+    """The file as of this moment. Its path, or None if there is to be none."""
+    experiment = session.experiment() if session.experiment is not None else None
+    session.capture.commit()
+    if layouts.callables(experiment):
+        report = layouts.replay(session.path, path, experiment, session.settings)
+    else:
+        report = program.replay(session.path, path)
+    record(session, report)
+    raise_artiq_error(session, report)
+    return report["file"]
+
+
+def record(session, report):
+    """Notes in a journal that is open which file was made of it."""
+    if report.get("layout_failure"):
+        session.warn_once("layout", "this run's layout failed, so its file is as ARTIQ's: %s", report["layout_failure"])
+    if report["file"] is not None and session.capture.mode == "on":
+        layout = report.get("layout") or "artiq"
+        session.capture.materialized(
+            os.path.abspath(report["file"]), layout, report.get("layout_digest") or "", report["sequence"]
+        )
+
+
+def settle(session, report):
+    """The file of a run that has ended is there, or is not wanted."""
+    if report.get("layout_failure"):
+        session.warn_once("layout", "this run's layout failed, so its file is as ARTIQ's: %s", report["layout_failure"])
+    registry.remove(session.uuid)
+
+
+def raise_artiq_error(session, report):
+    manager = session.manager()
+    refused = {(item["group"], item["key"]) for item in report["refused"]}
+    if not refused and all(map(results.is_text, (*manager.local, *manager.archive))):
+        return
+    error = results.artiq_error(manager, session.module, h5py, refused)
+    if error is None and refused:
+        item = report["refused"][0]
+        error = TypeError(f"Error writing dataset '{item['key']}': {item['reason']}")
+    if error is not None:
+        raise error
+
+
+def run_hooks(session, experiment):
+    """The experiment's own write_results(). Raises what it raises, or what a dataset that could not be stored raised."""
+    session.deferred.clear()
+    experiment.write_results()
+    session.raise_deferred()
+
+
+def _by_hooks(session, experiment, path, how):
+    failure = None
+    before = _identity(path)
+    try:
+        run_hooks(session, experiment)
+    except Exception as error:
+        failure = error
+    made = _identity(path) not in (None, before)
+    if failure is not None and not made:
+        logger.error(
+            "Daybook: the experiment's own storage hooks failed (%s: %s); the file is made as ARTIQ makes it",
+            type(failure).__name__,
+            failure,
+        )
+        session.finish(how)
+        settle(session, program.replay(session.path, path))
+        raise failure
+    session.finish(how, file=path if made else "")
+    registry.remove(session.uuid)
+    if failure is not None:
+        raise failure
+
+
+def _identity(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
