@@ -33,9 +33,11 @@ Committer::Committer(std::shared_ptr<Store> store, Intake intake, const StoredSt
       clock_(clock),
       head_(state.intake_position),
       tail_(state.intake_position),
+      free_(0),
       last_(state.last),
       state_(state) {
   statistics_.last = statistics_.committed = state.last;
+  tell_free();
 }
 
 Committer::~Committer() {
@@ -97,6 +99,7 @@ void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Seque
   std::memcpy(intake_.at(head_), &head_, sizeof head_);
   crash_point(wraps ? "wrap.after" : "publish.after");
   head_ += framed(record_bytes);
+  tell_free();
   last_ = sequence;
   const bool batch_is_large = pending() >= std::min(intake_.capacity() / 4, max_batch_bytes);
   if (idle_ || (batch_is_large && !urgent_)) {
@@ -106,10 +109,17 @@ void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Seque
   }
 }
 
+void Committer::tell_free() {
+  const auto largest = intake_.capacity() / 4;
+  const auto free = direct_begun_ ? 0 : std::min(intake_.capacity() - pending(), largest);
+  free_.store(free > intake_frame_bytes ? free - intake_frame_bytes : 0, std::memory_order_relaxed);
+}
+
 void Committer::begin_direct(Order& order) {
   throw_if_broken(order);
   progress_.wait(order, [this] { return !direct_begun_; });
   direct_begun_ = true;
+  tell_free();
   try {
     while (pending() != 0) {
       urgent_ = true;
@@ -128,6 +138,7 @@ void Committer::begin_direct(Order& order) {
 
 void Committer::abandon_direct(const Order& /*held*/) {
   direct_begun_ = false;
+  tell_free();
   progress_.notify_all();
 }
 
@@ -140,6 +151,7 @@ void Committer::commit_direct(Order& order, const RecordHeader& header, std::spa
   work_.notify_one();
   progress_.wait(order, [&] { return direct_ != &direct; });
   direct_begun_ = false;
+  tell_free();
   progress_.notify_all();
   crash_point("direct.after");
   if (state_.last != header.sequence) std::rethrow_exception(failure_);
@@ -243,6 +255,7 @@ void Committer::commit_batch(Order& order) {
   };
   attempt(order, std::ref(fill));  // which takes no memory: nothing may fail out here
   tail_ = state_.intake_position;
+  tell_free();
   crash_point("batch.after");
   if (pending() >= max_batch_bytes) urgent_ = true;
 }
@@ -297,6 +310,23 @@ void Committer::sync() {
     order.lock();
     record_failure(order, std::current_exception(), true);
     throw;
+  }
+}
+
+void Committer::commit() {
+  Order order(mutex_);
+  throw_if_broken(order);
+  const auto target = head_;
+  while (tail_ < target) {
+    urgent_ = true;
+    idle_ = false;
+    work_.notify_one();
+    const auto attempts = attempts_;
+    // Not stop_: whoever closes the journal meanwhile commits what is in the intake first.
+    progress_.wait(order, [&] { return tail_ >= target || attempts != attempts_ || broken_ || stopped_; });
+    if (tail_ >= target) return;
+    if (failure_ != nullptr) std::rethrow_exception(failure_);
+    if (stopped_) throw_if_broken(order);
   }
 }
 

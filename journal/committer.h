@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -56,6 +57,11 @@ class Committer {
 
   // Everything published before is durable when it returns.
   void sync();
+  // Everything published before is durable in LMDB when it returns, and readers see it. Throws what the attempt to commit
+  // failed with.
+  void commit();
+  // So many bytes of a record go into the intake at once, as things are: a hint, from any thread, without a lock.
+  [[nodiscard]] std::uint64_t free_bytes() const { return free_.load(std::memory_order_relaxed); }
   // Commits all that is in the intake and ends the thread. StorageError if that cannot be done: what is left stays in
   // the intake, for recovery. Idempotent.
   void stop();
@@ -77,6 +83,7 @@ class Committer {
   void record_failure(const Order& order, std::exception_ptr failure, bool final);
   void throw_if_broken(const Order& order) const;
   [[nodiscard]] std::uint64_t pending() const { return head_ - tail_; }
+  void tell_free();  // after each change of what it depends on
   // There is work for a transaction: events, or superseded payloads that no event has to come for.
   [[nodiscard]] bool has_work() const { return pending() != 0 || retention_.is_behind(state_); }
 
@@ -91,6 +98,7 @@ class Committer {
   std::condition_variable progress_;  // for those who wait for it
   std::uint64_t head_;                // positions in the intake: behind the newest record …
   std::uint64_t tail_;                // … and behind the newest that is durable in LMDB
+  std::atomic<std::uint64_t> free_;   // free_bytes(): larger records go straight to LMDB, so it ends where those begin
   Sequence last_;                     // newest published
   StoredState state_;                 // as committed
   const Direct* direct_ = nullptr;

@@ -18,6 +18,7 @@
 #include "daybook/journal/payload.h"
 #include "daybook/journal/reader.h"
 #include "daybook/journal/recovery.h"
+#include "daybook/journal/request_file.h"
 #include "daybook/journal/survey.h"
 #include "daybook/journal/verify.h"
 
@@ -39,7 +40,7 @@ constexpr Sequence progress_step = 1024;
 void require_nothing_else(const fs::path& journal) {
   for (const auto& entry : fs::directory_iterator(journal)) {
     const auto name = entry.path().filename().string();
-    if (name == "data.mdb" || name == "lock.mdb") continue;
+    if (name == "data.mdb" || name == "lock.mdb" || detail::is_request(name)) continue;
     throw InvalidError("compacting '" + journal.string() + "': '" + name +
                        "' in it is not a part of the journal: move it elsewhere first");
   }

@@ -61,7 +61,7 @@ struct StageChanged {
 struct Set {
   Value value;
   std::vector<Attribute> metadata;                          // replaces what the key had
-  std::vector<Attribute> options;                           // storage options, for layouts
+  std::vector<Attribute> options;                           // how it is stored: keywords of h5py's create_dataset
   bool broadcast = false, persist = false, archive = true;  // archive: the value is saved in the file
   Sequence born = 0;  // filled by the journal: saved without a gap since then; 0: this event
 };
@@ -95,8 +95,8 @@ struct Checkpoint {
   std::string_view name;
 };
 struct Materialized {
-  std::string_view file;            // absolute
-  std::string_view layout, digest;  // its name; empty digest for the default layout
+  std::string_view file;            // absolute; empty: no file was made, and none is wanted
+  std::string_view layout, digest;  // its name; empty digest for the default layout. "experiment": the run's own code
   Sequence up_to = 0;
   std::string_view text;  // the layout itself
 };

@@ -173,11 +173,21 @@ bool exchange_names(const std::filesystem::path& a, const std::filesystem::path&
   throw_errno("exchanging " + quoted(a) + " and " + quoted(b), errno);
 }
 
+namespace {
+
+// What all names beside a target start with in processes of this machine. Long ones are cut: a name ends at 255 bytes.
+std::string aside_prefix(const std::filesystem::path& target) {
+  constexpr std::size_t longest_name = 255, longest_host = 64, rest = 48;
+  const auto host = host_tag().substr(0, longest_host);
+  return "." + target.filename().string().substr(0, longest_name - host.size() - rest) + "." + host + ".";
+}
+
+}  // namespace
+
 std::filesystem::path aside_name(const std::filesystem::path& target) {
   std::array<char, 17> random{};
   std::to_chars(random.data(), random.data() + 16, random_bits(), 16);
-  return target.parent_path() / ("." + target.filename().string() + "." + host_tag() + "." +
-                                 std::to_string(::getpid()) + "." + random.data() + ".part");
+  return target.parent_path() / (aside_prefix(target) + std::to_string(::getpid()) + "." + random.data() + ".part");
 }
 
 std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder) {
@@ -196,7 +206,7 @@ std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder)
 }
 
 void remove_abandoned(const std::filesystem::path& target) {
-  const auto prefix = "." + target.filename().string() + "." + host_tag() + ".";
+  const auto prefix = aside_prefix(target);
   const auto folder = target.parent_path().empty() ? std::filesystem::path(".") : target.parent_path();
   std::vector<std::filesystem::path> abandoned;
   for (const auto& path : paths_in(folder)) {

@@ -22,6 +22,7 @@
 #include "daybook/journal/linker.h"
 #include "daybook/journal/record.h"
 #include "daybook/journal/recovery.h"
+#include "daybook/journal/request_file.h"
 #include "daybook/journal/store.h"
 #include "daybook/journal/version.h"
 
@@ -154,6 +155,16 @@ class Journal::Impl {
     committer_.sync();
   }
 
+  void commit() {
+    check_usable();
+    committer_.commit();
+  }
+
+  [[nodiscard]] std::uint64_t free_intake_bytes() const {
+    check_usable();
+    return committer_.free_bytes();
+  }
+
   void close() {
     check_usable();
     if (closed_.exchange(true)) return;  // whatever happens below, this object has done what it can
@@ -161,6 +172,9 @@ class Journal::Impl {
     committer_.stop();
     detail::crash_point("close.committed");
     detail::remove_file(path_ / "intake");
+    // Nobody will answer any more; who asked sees that the run is not live.
+    std::error_code ignored;
+    std::filesystem::remove(detail::request_file(path_), ignored);
     detail::crash_point("close.removed");
     detail::sync_directory(path_);
     detail::crash_point("close.synced");
@@ -417,6 +431,8 @@ Sequence Journal::stage(std::string_view stage, double run_time) {
 }
 
 void Journal::sync() { impl_->sync(); }
+void Journal::commit() { impl_->commit(); }
+std::uint64_t Journal::free_intake_bytes() const { return impl_->free_intake_bytes(); }
 
 void Journal::finish(std::string_view how) {
   detail::crash_point("finish.before");
@@ -430,15 +446,5 @@ void Journal::close() { impl_->close(); }
 const std::filesystem::path& Journal::path() const { return impl_->path(); }
 const RunInfo& Journal::info() const { return impl_->info(); }
 JournalStatistics Journal::statistics() const { return impl_->statistics(); }
-
-std::string journal_name(std::int64_t rid, std::string_view class_name) {
-  auto digits = std::to_string(rid < 0 ? -rid : rid);
-  if (digits.size() < 9) digits.insert(0, 9 - digits.size(), '0');
-  // A class name is a Python identifier; anything else must not lead out of the folder.
-  std::string name(class_name);
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '/' || c == '\0'; }, '_');
-  return (rid < 0 ? "-" : "") + digits + "-" + name + ".daybook";
-}
 
 }  // namespace daybook

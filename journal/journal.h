@@ -40,7 +40,7 @@ struct JournalStatistics {
 struct SetOptions {
   bool broadcast = false, persist = false, archive = true;
   std::vector<Attribute> metadata;  // unit, scale, precision or any other
-  std::vector<Attribute> storage;   // for layouts, e.g. {"compression", "gzip"}
+  std::vector<Attribute> storage;   // as h5py's create_dataset: {"compression", "gzip"}; see docs/layouts/options.md
 };
 
 // The write side of one run's journal: the directory `{rid:09}-{Class}.daybook` (schema/FORMAT.md).
@@ -83,6 +83,14 @@ class Journal {
   Sequence append(const Event& event);
 
   void sync();
+  // Everything appended before is durable in LMDB when it returns: every Reader that opens or refreshes now sees it, in any
+  // process. Costs a commit of its own where sync() costs one fdatasync. Errors as sync(): what the attempt to commit
+  // failed with; on a full disk it can be called again.
+  void commit();
+  // An append whose record takes at most so many bytes goes into the intake now without waiting for a commit; a larger one
+  // may have to wait. A record takes the value's bytes and some hundred more (names, metadata and options count, too).
+  // A hint: other threads fill the intake meanwhile. Takes no lock.
+  [[nodiscard]] std::uint64_t free_intake_bytes() const;
   // Appends runEnded, commits and closes. The journal is then finished: two files, no intake.
   void finish(std::string_view how = "ok");
   // Commits everything and closes without ending the run. Idempotent.
@@ -98,7 +106,8 @@ class Journal {
   std::unique_ptr<Impl> impl_;
 };
 
-// `{rid:09}-{Class}.daybook`
+// `{rid:09}-{Class}.daybook`, a name without folder whatever the class is called: `/`, NUL and control characters become
+// `_`, and a name above 200 bytes ends with a hash of it instead.
 std::string journal_name(std::int64_t rid, std::string_view class_name);
 
 }  // namespace daybook

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "daybook/journal/event.h"
 
 namespace daybook {
+
+// The layout of a file that a run's own code wrote: no plan says what is in it.
+inline constexpr std::string_view own_code_layout = "experiment";
 
 // Appends a `materialized` event to a journal that nobody has open: which file was made of it, and how. False, and nothing
 // is written, if one of the newest events says the same already.

@@ -7,6 +7,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/foreign.h"
 #include "daybook/journal/recovery.h"
+#include "daybook/journal/request_file.h"
 
 namespace daybook::detail {
 
@@ -81,6 +82,10 @@ OpenedForWriting open_for_writing(const std::filesystem::path& journal) {
   const auto intake_path = journal / "intake";
   opened.recovery.committed = opened.recovery.last = opened.state.last;
   remove_abandoned(intake_path);
+  // Of a time when somebody else wrote it, or nobody.
+  std::error_code ignored;
+  std::filesystem::remove(request_file(journal), ignored);
+  remove_abandoned(request_file(journal));
   if (!std::filesystem::exists(intake_path)) return opened;
 
   opened.recovery.needed = true;

@@ -107,7 +107,7 @@ struct Event {
     set :group {
       value @10 :Value;
       metadata @11 :List(Attribute);   # replaces the key's former metadata
-      options @12 :List(Attribute);    # storage options, for layouts
+      options @12 :List(Attribute);    # how it is stored: keywords of h5py's create_dataset
       flags @13 :UInt8;                # bit 0 broadcast, 1 persist, 2 archive (saved in the file)
       born @14 :UInt64;                # the event since which the key is saved without a gap; 0: this one
     }
