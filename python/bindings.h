@@ -1,0 +1,10 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+// What each binding file adds to the module `daybook._core`.
+namespace daybook::python {
+
+void bind_errors(pybind11::module_& m);
+
+}  // namespace daybook::python
