@@ -24,6 +24,14 @@ std::optional<Elements> find_elements(PyObject* object) {
   return elements;
 }
 
+bool is_numpy_number(PyObject* object) {
+  static PyTypeObject* const generic = [] {
+    return reinterpret_cast<PyTypeObject*>(pybind11::module_::import("numpy").attr("generic").release().ptr());
+  }();
+  const auto& api = pybind11::detail::npy_api::get();
+  return PyObject_TypeCheck(object, generic) != 0 && !PyObject_TypeCheck(object, api.PyVoidArrType_Type_);
+}
+
 namespace {
 
 // One dimension's part of a region. False if the index is none.
@@ -120,7 +128,8 @@ std::optional<Region> find_region(PyObject* index, const Elements& elements) {
 }
 
 std::optional<std::size_t> find_item(PyObject* index, Py_ssize_t length) {
-  const auto at = PyBool_Check(index) ? std::optional<Py_ssize_t>(index == Py_True ? 1 : 0) : find_integer(index, length);
+  const auto at =
+      PyBool_Check(index) ? std::optional<Py_ssize_t>(index == Py_True ? 1 : 0) : find_integer(index, length);
   if (!at || *at >= length) return std::nullopt;
   return static_cast<std::size_t>(*at);
 }

@@ -12,6 +12,9 @@ namespace daybook::python {
 // else. Takes some nanoseconds.
 std::optional<Elements> find_elements(PyObject* object);
 
+// A NumPy scalar that cannot be edited in place: all but structured and opaque ones.
+bool is_numpy_number(PyObject* object);
+
 // Of shape and element type of an array that find_elements() took: they can be changed in place, too.
 Print header_print(PyObject* array);
 

@@ -30,9 +30,8 @@ PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject
 
 template <PyObject* (Capture::*Method)(PyObject* const*, Py_ssize_t, PyObject*)>
 py::object fast_method(const CapturePointer& capture, const char* name) {
-  static PyMethodDef definition{
-      name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call<Method>)), METH_FASTCALL | METH_KEYWORDS,
-      "As DatasetManager's method of that name; journaled."};
+  static PyMethodDef definition{name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call<Method>)),
+                                METH_FASTCALL | METH_KEYWORDS, "As DatasetManager's method of that name; journaled."};
   const py::capsule self(new CapturePointer(capture), capsule_name, [](PyObject* capsule) {
     delete static_cast<CapturePointer*>(PyCapsule_GetPointer(capsule, capsule_name));
   });
@@ -136,13 +135,14 @@ void bind_capture(py::module_& m) {
       .def_property_readonly("set", [](const CapturePointer& c) { return fast_method<&Capture::set>(c, "set"); })
       .def_property_readonly("mutate",
                              [](const CapturePointer& c) { return fast_method<&Capture::mutate>(c, "mutate"); })
-      .def_property_readonly(
-          "append_to", [](const CapturePointer& c) { return fast_method<&Capture::append_to>(c, "append_to"); })
+      .def_property_readonly("append_to",
+                             [](const CapturePointer& c) { return fast_method<&Capture::append_to>(c, "append_to"); })
       .def_property_readonly("get", [](const CapturePointer& c) { return fast_method<&Capture::get>(c, "get"); })
       .def_property_readonly("mode", [](const Capture& c) { return name_of(c.mode()); })
       .def_property_readonly("edits", &Capture::edits)
       .def_property_readonly(
-          "path", [](const Capture& c) { return c.journal() ? py::str(c.journal()->path().string()) : py::object(py::none()); })
+          "path",
+          [](const Capture& c) { return c.journal() ? py::str(c.journal()->path().string()) : py::object(py::none()); })
       .def_property_readonly("uuid", [](const Capture& c) { return to_string(attached(c)->info().uuid); })
       .def_property_readonly("statistics", &statistics)
       .def(
@@ -169,11 +169,12 @@ void bind_capture(py::module_& m) {
             c.attach(std::move(*journal));
           },
           py::arg("path"), py::arg("history_bytes"))
-      .def("detach", [](Capture& c, const std::string& mode) { c.detach(mode_of(mode)); }, py::arg("mode"))
+      .def(
+          "detach", [](Capture& c, const std::string& mode) { c.detach(mode_of(mode)); }, py::arg("mode"))
       .def("expect_stage", &Capture::expect_stage)
       .def("reconcile", &Capture::reconcile)
-      .def("set_storage",
-           [](Capture& c, const py::object& key, const py::object& options) { c.set_storage(key.ptr(), options.ptr()); })
+      .def("set_storage", [](Capture& c, const py::object& key,
+                             const py::object& options) { c.set_storage(key.ptr(), options.ptr()); })
       .def("put",
            [](Capture& c, const std::string& key, const py::object& value) {
              Keep keep;
@@ -196,31 +197,33 @@ void bind_capture(py::module_& m) {
            })
       .def("commit", [](Capture& c) { with_journal(c, [](Journal& journal) { journal.commit(); }); })
       .def("sync", [](Capture& c) { with_journal(c, [](Journal& journal) { journal.sync(); }); })
-      .def("finish",
-           [](Capture& c, const std::string& how, const std::optional<std::string>& file) {
-             with_journal(c, [&](Journal& journal) {
-               if (!file) return journal.finish(how);
-               Event event;
-               event.body = RunEnded{how};
-               const Sequence last = journal.append(event);
-               event.body = Materialized{.file = *file, .layout = "experiment", .digest = {}, .up_to = last, .text = {}};
-               journal.append(event);
-               journal.close();
-             });
-             c.detach(Capture::Mode::idle);
-           },
-           py::arg("how"), py::arg("file") = py::none())
-      .def("materialized",
-           [](Capture& c, const std::string& file, const std::string& layout, const std::string& digest,
-              Sequence up_to, const std::string& layout_text) {
-             Event event;
-             event.body = Materialized{file, layout, digest, up_to, layout_text};
-             with_journal(c, [&](Journal& journal) { return journal.append(event); });
-           },
-           py::arg("file"), py::arg("layout"), py::arg("digest"), py::arg("up_to"), py::arg("text") = "");
+      .def(
+          "finish",
+          [](Capture& c, const std::string& how, const std::optional<std::string>& file) {
+            with_journal(c, [&](Journal& journal) {
+              if (!file) return journal.finish(how);
+              Event event;
+              event.body = RunEnded{how};
+              const Sequence last = journal.append(event);
+              event.body = Materialized{.file = *file, .layout = "experiment", .digest = {}, .up_to = last, .text = {}};
+              journal.append(event);
+              journal.close();
+            });
+            c.detach(Capture::Mode::idle);
+          },
+          py::arg("how"), py::arg("file") = py::none())
+      .def(
+          "materialized",
+          [](Capture& c, const std::string& file, const std::string& layout, const std::string& digest, Sequence up_to,
+             const std::string& layout_text) {
+            Event event;
+            event.body = Materialized{file, layout, digest, up_to, layout_text};
+            with_journal(c, [&](Journal& journal) { return journal.append(event); });
+          },
+          py::arg("file"), py::arg("layout"), py::arg("digest"), py::arg("up_to"), py::arg("text") = "");
 
   m.def("find_checkpoint_request", [](const std::string& journal) { return find_checkpoint_request(journal); });
-  m.def("answer_checkpoint_request", [](const std::string& journal) { answer_checkpoint_request(journal); });
+  m.def("remove_checkpoint_request", [](const std::string& journal) { remove_checkpoint_request(journal); });
   m.def("journal_folder", [](const std::string& results) { return journal_folder(results).string(); });
   m.def("is_live", [](const std::string& journal) { return summarize(journal).live; });
   m.def("state_folder", [] { return state_folder().string(); });

@@ -5,6 +5,7 @@
 // What each binding file adds to the module `daybook._core`.
 namespace daybook::python {
 
+void bind_capture(pybind11::module_& m);
 void bind_errors(pybind11::module_& m);
 
 }  // namespace daybook::python

@@ -52,6 +52,17 @@ class KeepError {
   PyObject *type_ = nullptr, *value_ = nullptr, *trace_ = nullptr;
 };
 
+// What str() makes of a key that is no text, or no UTF-8.
+std::string text_of(PyObject* key) {
+  const Ref text = Ref::own(PyObject_Str(key));
+  const Ref bytes = text ? Ref::own(PyUnicode_AsEncodedString(text.get(), "utf-8", "backslashreplace")) : Ref();
+  if (!bytes) {
+    PyErr_Clear();
+    return Py_TYPE(key)->tp_name;
+  }
+  return {PyBytes_AS_STRING(bytes.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get()))};
+}
+
 PyObject* dict_item(PyObject* dict, PyObject* key) {  // borrowed; null if not there
   PyObject* const found = PyDict_GetItemWithError(dict, key);
   if (found == nullptr) PyErr_Clear();

@@ -106,10 +106,10 @@ class Capture {
     Ref storage;   // dict or null
     Kind kind = Kind::fixed;
     bool broadcast = false, persist = false, archive = true;
-    bool follows = false;  // array: `print` is a sum, which follows changes
-    bool warned = false;   // that HDF5 cannot hold it
-    std::uint8_t content = 0;  // list: what its items are, roughly; see content_of()
-    std::uint8_t looks = 0;    // how often a list of mixed content was looked at
+    bool follows = false;          // array: `print` is a sum, which follows changes
+    bool warned = false;           // that HDF5 cannot hold it
+    std::uint8_t content = 0;      // list: what its items are, roughly; see content_of()
+    std::uint8_t looks = 0;        // how often a list of mixed content was looked at
     std::uint64_t generation = 0;  // of the journal that has it; other than the present one: stale
     std::uint64_t count = 0;       // list: items journaled
     Print print = 0, header = 0;

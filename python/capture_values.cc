@@ -204,9 +204,9 @@ void Capture::look_at_item(std::string_view key, Live& live, PyObject* item) {
 
 void Capture::warn(std::string_view key, Live& live, std::string_view reason) {
   live.warned = true;
-  PyObject* const result = PyObject_CallFunction(session_.unstorable.get(), "s#s#", key.data(),
-                                                 static_cast<Py_ssize_t>(key.size()), reason.data(),
-                                                 static_cast<Py_ssize_t>(reason.size()));
+  PyObject* const result =
+      PyObject_CallFunction(session_.unstorable.get(), "s#s#", key.data(), static_cast<Py_ssize_t>(key.size()),
+                            reason.data(), static_cast<Py_ssize_t>(reason.size()));
   if (result == nullptr) throw pybind11::error_already_set();
   Py_DECREF(result);
 }

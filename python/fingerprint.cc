@@ -189,8 +189,7 @@ Print value_print(const Value& value) {
   Print print = mix(static_cast<std::uint64_t>(value.form()), value.count());
   print = mix(print, static_cast<std::uint64_t>(value.type().kind()) << 32U | value.type().size());
   for (const auto extent : value.shape()) print = mix(print, extent);
-  if (value.form() == Form::unstorable)
-    return mix(print, XXH3_64bits(value.repr().data(), value.repr().size()));
+  if (value.form() == Form::unstorable) return mix(print, XXH3_64bits(value.repr().data(), value.repr().size()));
   for (const auto piece : value.segments()) print = mix(print, XXH3_64bits(piece.data(), piece.size()));
   for (const Value& run : value.runs()) print = mix(print, value_print(run));
   return print;

@@ -95,7 +95,7 @@ class Service:
             if session.capture.mode == "on":
                 session.capture.checkpoint(name)
                 session.capture.commit()
-                _core.answer_checkpoint_request(session.path)
+                _core.remove_checkpoint_request(session.path)
 
     def _try_again(self):
         now = time.monotonic()
