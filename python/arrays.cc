@@ -26,7 +26,8 @@ std::optional<Elements> find_elements(PyObject* object) {
 
 bool is_numpy_number(PyObject* object) {
   static PyTypeObject* const generic = [] {
-    return reinterpret_cast<PyTypeObject*>(pybind11::module_::import("numpy").attr("generic").release().ptr());
+    const pybind11::object type = pybind11::module_::import("numpy").attr("generic");
+    return reinterpret_cast<PyTypeObject*>(type.ptr());  // lives as long as NumPy, which is for good
   }();
   const auto& api = pybind11::detail::npy_api::get();
   return PyObject_TypeCheck(object, generic) != 0 && !PyObject_TypeCheck(object, api.PyVoidArrType_Type_);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <vector>
 
 #include "arrays.h"
@@ -97,19 +96,6 @@ PyObject* Capture::pass_on(const Ref& method, PyObject* const* args, Py_ssize_t 
   std::copy_n(args, all, passed + 2);
   return PyObject_Vectorcall(method.get(), passed + 1,
                              static_cast<std::size_t>(count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
-}
-
-template <class Work>
-void Capture::guarded(const Work& work) noexcept {
-  try {
-    work();
-    if (PyErr_Occurred() == nullptr) return;
-    const pybind11::error_already_set error;  // takes it away
-    stop(error.what());
-  } catch (const std::exception& e) {
-    if (PyErr_Occurred() != nullptr) PyErr_Clear();
-    stop(e.what());
-  }
 }
 
 void Capture::stop(const char* why) noexcept {

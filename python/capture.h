@@ -142,7 +142,7 @@ class Capture {
   void look_at(std::string_view key, Live& live, const Value& value);  // warns of what HDF5 cannot hold
   void look_at_item(std::string_view key, Live& live, PyObject* item);
   void warn(std::string_view key, Live& live, std::string_view reason);
-  std::uint64_t reconcile(PyObject* values, LiveByKey& known, bool archived);
+  std::uint64_t reconcile_all(PyObject* values, LiveByKey& known, bool archived);
 
   template <class Append>
   bool submit(std::uint64_t bytes, const Append& append);
@@ -161,7 +161,7 @@ class Capture {
   std::uint64_t edits_ = 0;
   LiveByKey live_, archived_;
   std::unordered_map<std::string, Ref, Hash, std::equal_to<>> storage_;
-  std::unordered_map<std::string, PyObject*> odd_keys_;  // names that are not their key itself
+  std::unordered_map<std::string, PyObject*, Hash, std::equal_to<>> odd_keys_;  // names that are not their key itself
   std::string odd_name_;
   Keep keep_;
   bool keep_taken_ = false;  // by a call that has given the GIL up

@@ -1,9 +1,10 @@
 #pragma once
 
-// The part of Capture that gives the GIL up, for the files that implement it.
+// What the files that implement Capture share: how a call is kept from harming the experiment, and how one gives the GIL up.
 
 #include <pybind11/pybind11.h>
 
+#include <exception>
 #include <memory>
 
 #include "capture.h"
@@ -31,6 +32,19 @@ class Capture::Guard {
   const bool shared_;
   mutable Keep own_;
 };
+
+template <class Work>
+void Capture::guarded(const Work& work) noexcept {
+  try {
+    work();
+    if (PyErr_Occurred() == nullptr) return;
+    const pybind11::error_already_set error;  // takes it away
+    stop(error.what());
+  } catch (const std::exception& e) {
+    if (PyErr_Occurred() != nullptr) PyErr_Clear();
+    stop(e.what());
+  }
+}
 
 template <class Append>
 bool Capture::submit(std::uint64_t bytes, const Append& append) {

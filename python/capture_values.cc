@@ -217,13 +217,13 @@ std::uint64_t Capture::reconcile() {
     const bool anything = PyDict_GET_SIZE(manager_.local.get()) != 0 || PyDict_GET_SIZE(manager_.archive.get()) != 0;
     if (mode_ == Mode::idle && !anything) return;
     if (!ready()) return;
-    changed += reconcile(manager_.local.get(), live_, false);
-    changed += reconcile(manager_.archive.get(), archived_, true);
+    changed += reconcile_all(manager_.local.get(), live_, false);
+    changed += reconcile_all(manager_.archive.get(), archived_, true);
   });
   return changed;
 }
 
-std::uint64_t Capture::reconcile(PyObject* values, LiveByKey& known, bool archived) {
+std::uint64_t Capture::reconcile_all(PyObject* values, LiveByKey& known, bool archived) {
   std::uint64_t changed = 0;
   const Ref items = Ref::own(PyDict_Items(values));  // the dict may change while the GIL is given up
   if (!items) throw pybind11::error_already_set();
