@@ -30,14 +30,14 @@ RUN = [PYTHON, "-m", "daybook.run"]
 
 # Where the master has these, experiments read them.
 DATABASE = {"from_master": [1.5, 2.5], "number": 4, "unarchived": "text", "mixed": [1, "a"]}
-DEVICES = {"fails_at_run_end": {"type": "local", "module": "test_devices", "class": "FailsAtRunEnd"}}
+DEVICES = {"fails_at_run_end": {"type": "local", "module": "devices", "class": "FailsAtRunEnd"}}
 
 
 def environment(journaled, state, artiq=None, **more):
     """An environment in which `import artiq` finds the folders `artiq` (default: the stand-in). If `journaled`, commands
     that start with RUN are journaled, with their state in `state`; otherwise nothing in it speaks of Daybook."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DAYBOOK", "PYTHONSTARTUP"))}
-    path = [*(artiq or STAND_IN), str(HERE / "devices")]
+    path = [*(artiq or STAND_IN), str(HERE / "lib")]
     found = kept | {"PYTHONDONTWRITEBYTECODE": "1", "HDF5_USE_FILE_LOCKING": kept.get("HDF5_USE_FILE_LOCKING", "TRUE")}
     if journaled:
         path.insert(0, str(PACKAGE))
@@ -186,6 +186,30 @@ def same_results(plain, journaled, **options):
     assert [path.name for path in ours] == [path.name for path in theirs], f"{plain!r}\n{journaled!r}"
     for one, other in zip(theirs, ours):
         assert difference(one, other, **options) == [], f"{one} {other}"
+
+
+def check_all(check, names):
+    """Calls check(name) for every name, and fails with everything that failed."""
+    failures = []
+    for name in names:
+        try:
+            check(name)
+        except (AssertionError, KeyError, OSError) as e:
+            failures.append(f"===== {name}: {type(e).__name__}: {str(e)[:3000]}")
+    assert not failures, f"{len(failures)} of {len(list(names))} failed\n" + "\n".join(failures)
+
+
+def owed(folder):
+    """Journals of runs below `folder` (as of `drive`) whose results file is still owed, once that is settled."""
+    registry = Path(folder) / "state" / "open"
+
+    def left():
+        return [os.readlink(link) for link in registry.glob("*")] if registry.is_dir() else []
+
+    deadline = time.monotonic() + 10
+    while left() and time.monotonic() < deadline:
+        time.sleep(.05)
+    return left()
 
 
 def content(path):
