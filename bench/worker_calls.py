@@ -38,15 +38,15 @@ class Nowhere:
 
 
 def managers():
-    """A plain manager and a journaled one, which has begun its journal."""
+    """Devices, among them the scheduler that knows which run this is; a plain manager; and a journaled one."""
     from artiq.master import worker_db
 
     journaled = worker_db.DatasetManager
     plain = journaled.__mro__[1]
     if plain is object:
         sys.exit("worker_calls: journaling is not on: start it by  python3 -m daybook.run python3 bench/worker_calls.py")
-    worker_db.DeviceManager(None, virtual_devices={"scheduler": Scheduler()})
-    return plain(Nowhere()), journaled(Nowhere())
+    devices = worker_db.DeviceManager(None, virtual_devices={"scheduler": Scheduler()})
+    return devices, plain(Nowhere()), journaled(Nowhere())
 
 
 def small_calls(manager):
@@ -132,7 +132,7 @@ def main():
 
 
 def show(rounds):
-    plain, journaled = managers()
+    devices, plain, journaled = managers()
     start, _ = memory()
     ours, theirs = small_calls(journaled), small_calls(plain)
     for calls in (ours, theirs):
@@ -149,6 +149,7 @@ def show(rounds):
     print(f"{'set 2 MB array':<20} {found['plain']:9.3f} {found['journaled']:9.1f} {found['journaled'] - found['plain']:9.1f}"
           f"   memcpy {found['memcpy']:.1f}, added {ratio:.2f} of it")
     now, most = memory()
+    del devices
     print(f"resident memory: {start:.0f} MB before, {now:.0f} MB after, {most:.0f} MB at most")
 
 

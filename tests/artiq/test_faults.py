@@ -32,7 +32,7 @@ def on_small_disk(name, rid, tmp_path, size):
     with small_disk(tmp_path, size) as disk:
         if not disk.mounted:
             pytest.skip("no disk of a given size can be mounted here: that takes root")
-        seen = one(name, rid, disk.place, arguments={"disk": str(disk.place)})
+        seen = one(name, rid, tmp_path / "with", arguments={"disk": str(disk.place)}, folder=str(disk.place / "work"))
         assert seen.end() == plain.end() and seen.log() == plain.log(), repr(seen)
         errors = loud(seen)
         assert difference(plain.result, seen.result) == []

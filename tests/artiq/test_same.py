@@ -59,7 +59,7 @@ def test_endings(tmp_path):
             assert found["start_time"] > 1e9
 
     check_all(check, plain)
-    assert [name for name in owed(tmp_path / "with") if "a" not in name] == []
+    assert [path for path in owed(tmp_path / "with") if "000000114" not in path] == []  # that of OddSlash
 
 
 def test_odd_class_name(tmp_path):
@@ -124,20 +124,21 @@ def test_without_run(tmp_path):
     assert owed(tmp_path / "with") == []
 
 
-# ARTIQ's file ends before the first thing that it cannot hold.
 def test_unstorable(tmp_path):
-    """ARTIQ's error as before, after everything else was written; and a warning when the value is set."""
+    """ARTIQ's error as before, but after everything else was written (ARTIQ's file ends before the first thing that it
+    cannot hold); and a warning when the value is set."""
     plain, journaled = both(cases.unstorable(), tmp_path)
 
     def check(name):
         same_but_for_the_file(plain[name], journaled[name])
         found, before = content(journaled[name].result), content(plain[name].result)
-        assert set(before) <= set(found)
+        if name != "keys.group":  # whose dataset /archive stands where the group has to be
+            assert set(before) <= set(found)
         assert {"rid", "artiq_version", "start_time", "run_time", "expid"} <= set(found)
         kept = {"unstorable": {"datasets/before", "datasets/after", "archive/from_master"},
                 "keys": {"datasets/before", "datasets/zafter"}}.get(name.split(".")[0], set())
         assert kept <= set(found), sorted(found)
-        if plain[name].report["error"]:
+        if name.startswith("unstorable."):
             assert journaled[name].log(ours=True), "no word of Daybook's when it was set"
 
     check_all(check, plain)

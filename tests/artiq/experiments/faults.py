@@ -1,5 +1,6 @@
 """Experiments on disks that are full, or read-only."""
 
+import contextlib
 import logging
 import os
 import time
@@ -33,7 +34,7 @@ class _OnDisk(EnvExperiment):
     def fill(self, leave):
         if self.disk:
             status = os.statvfs(self.disk)
-            with open(os.path.join(self.disk, "ballast"), "wb") as f:
+            with open(os.path.join(self.disk, "ballast"), "wb", buffering=0) as f, contextlib.suppress(OSError):
                 f.write(b"\xff" * max(status.f_bavail * status.f_bsize - leave, 0))
 
     def make_room(self):

@@ -1,6 +1,8 @@
-from artiq.language import core, environment, units
-from artiq.language.core import *  # noqa: F403
-from artiq.language.environment import *  # noqa: F403
-from artiq.language.units import *  # noqa: F403
+"""The names of the three modules below, together."""
 
-__all__ = [*core.__all__, *environment.__all__, *units.__all__]
+from artiq.language import core, environment, units
+
+__all__ = []
+for _module in (core, environment, units):
+    __all__ += _module.__all__
+    globals().update({name: getattr(_module, name) for name in _module.__all__})
