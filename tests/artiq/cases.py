@@ -34,7 +34,8 @@ def values():
 
 
 def around():
-    names = ["ChangesFolder", "ChangesFolderFirst", "Submits", "OwnFiles", "Forks", "SubclassesManager", "BigArrays"]
+    names = ["ChangesFolder", "ChangesFolderFirst", "Submits", "OwnFiles", "Forks", "SubclassesManager", "BigArrays",
+             "FolderGone", "Alarms"]
     jobs = [job("around", name, 300 + i) for i, name in enumerate(names)]
     jobs.append(job("around", "Threads", 319, unordered=True))
     jobs.append(job("arguments", "Arguments", 320, arguments={"kind": "a", "number": 1e-3}))
@@ -61,13 +62,14 @@ def without_run():
 
 def unstorable():
     """One value of each way to be refused, each in a run of its own: ARTIQ's file ends there."""
-    kinds = "none dict str_ ragged nul surrogate void list_none".split()
+    kinds = "none dict str_ ragged nul surrogate void list_none bad_repr bad_array".split()
     keys = "int frozenset empty beneath slashes bytes metadata group dot surrogate".split()
     jobs = [job("values", "Unstorable", 400 + i, name=f"unstorable.{kind}", arguments={"which": kind})
             for i, kind in enumerate(kinds)]
     jobs += [job("values", "BadKey", 450 + i, name=f"keys.{kind}", arguments={"which": kind})
              for i, kind in enumerate(keys)]
-    jobs += [job("values", name, 480 + i) for i, name in enumerate(["BadAppend", "BadMetadata", "BadArchive"])]
+    jobs += [job("values", name, 480 + i) for i, name in enumerate(
+        ["BadAppend", "BadMetadata", "BadArchive", "RefusedAndFails"])]
     return jobs + [job("values", "AllUnstorable", 490)]
 
 

@@ -142,6 +142,21 @@ def test_checkpoints(tmp_path):
     assert content(seen.result)["datasets/array"].tolist() == [1, 2, 3, 0, -1]
 
 
+def test_storage_options(tmp_path):
+    """How a dataset is kept, and attributes of its own, are in the journal and in the file, also of a run that died; what is
+    broadcast does not know of it."""
+    for name, rid in (("Storage", 712), ("StorageKilled", 713)):
+        plain, seen = without_daybook(name, rid, tmp_path / name, "hooks"), run(name, rid, tmp_path / name)
+        assert seen.messages() == plain.messages() and seen.end() == plain.end()
+        eventually(seen.results)
+        with h5py.File(seen.result, "r") as f:
+            image = f["datasets/image"]
+            assert (image.compression, image.compression_opts, image.shuffle, image.chunks) == ("gzip", 7, True, (10, 50))
+            assert dict(image.attrs) == {"unit": "V", "camera": "left"}
+            assert image.maxshape == (100, 100) and (image[3] == 5).all()
+            assert f["datasets/list"].chunks == (8,) and f["datasets/list"].maxshape == (None,)
+
+
 def in_lab_layout(path):
     with h5py.File(path, "r") as f:
         assert "archive" not in f and f["datasets/from_master"][:].tolist() == [1.5, 2.5]

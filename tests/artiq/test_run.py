@@ -22,12 +22,12 @@ def call(command, tmp_path, journaled=True, more=None, **options):
 class Master:
     """The stand-in's master, below daybook-run, told what to do by its stdin."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **more):
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.process = subprocess.Popen(
-            [*RUN, PYTHON, "-m", "artiq.frontend.artiq_master"], env=environment(True, folder / "state"), cwd=folder,
-            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            [*RUN, PYTHON, "-m", "artiq.frontend.artiq_master"], env=environment(True, folder / "state", **more),
+            cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         self.heard = []
         self.until("ARTIQ master is now ready")
 
@@ -155,6 +155,23 @@ def test_checkpoint_from_outside(tmp_path):
         assert "completed" in master.until(f"RID {rid} ended")
         assert content(file)["datasets/done"]
         assert master.end() == 0
+
+
+def test_checkpoints_by_the_clock(tmp_path):
+    """Where the lab wants it, the file is made every so many seconds or events, while the run goes on."""
+    for name in ("seconds", "events"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "daybook.toml").write_text({"seconds": "checkpoint-seconds = 0.3\n", "events": "checkpoint-events = 5\n"}[name])
+        with Master(folder) as master:
+            rid = master.submit("Sleeps", "sleeping")
+            eventually(lambda: (folder / "sleeping").exists())
+            file, = eventually(lambda: master.files(rid))
+            eventually(lambda: content(file)["datasets/list"].tolist() == [0, 1, 2])
+            (folder / "sleeping").unlink()
+            assert "completed" in master.until(f"RID {rid} ended")
+            assert content(file)["datasets/done"]
+            assert master.end() == 0
 
 
 def test_exit_code(tmp_path):

@@ -4,6 +4,7 @@ import logging
 import math
 import multiprocessing
 import os
+import signal
 import threading
 
 import h5py
@@ -30,6 +31,47 @@ class ChangesFolderFirst(EnvExperiment):
 
     def run(self):
         self.set_dataset("a", 1)
+
+
+class FolderGone(EnvExperiment):
+    """For a while its current folder does not exist any more."""
+
+    def run(self):
+        results = os.getcwd()
+        os.mkdir("short-lived")
+        os.chdir("short-lived")
+        os.rmdir(os.path.join(results, "short-lived"))
+        self.set_dataset("a", [1])
+        self.append_to_dataset("a", 2)
+        os.chdir(results)
+        self.set_dataset("b", 2)
+
+
+class Alarms(EnvExperiment):
+    """A signal handler that sets datasets, whatever its experiment does at the moment."""
+
+    def alarm(self, number, frame):
+        self.alarms += 1
+        self.set_dataset("alarms", self.alarms)
+        self.append_to_dataset("moments", 1)
+        self.mutate_dataset("array", 0, 7)
+
+    def run(self):
+        self.alarms = 0
+        self.set_dataset("moments", [])
+        self.set_dataset("array", np.zeros(3))
+        signal.signal(signal.SIGALRM, self.alarm)
+        signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+        i = 0
+        while self.alarms < 50:
+            i += 1
+            self.set_dataset("scalar", 0.5 * i)
+            self.append_to_dataset("moments", 0)
+            self.mutate_dataset("array", 1, i)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        logger.warning("%d %d", len(self.get_dataset("moments")) - i - self.alarms, self.get_dataset("alarms") - self.alarms)
+        for key, value in {"alarms": 0, "scalar": 0.0, "moments": [], "array": np.zeros(3)}.items():
+            self.set_dataset(key, value)
 
 
 class Submits(EnvExperiment):

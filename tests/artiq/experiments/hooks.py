@@ -39,6 +39,30 @@ class LayoutKilled(LayoutFile):
         os._exit(3)
 
 
+class Storage(EnvExperiment):
+    """Says how datasets are to be kept, and gives them attributes, where that can be said."""
+
+    def run(self):
+        image = np.arange(10000.0).reshape(100, 100)
+        if hasattr(self, "set_dataset_storage"):
+            self.set_dataset_storage("image", compression="gzip", compression_opts=7, shuffle=True, chunks=(10, 50))
+            self.set_dataset_storage("list", chunks=(8,), maxshape=True)
+        self.set_dataset("image", image, broadcast=True, unit="V")
+        self.mutate_dataset("image", 3, 5)
+        self.set_dataset("list", [1, 2], persist=True)
+        self.append_to_dataset("list", 3)
+        if hasattr(self, "set_dataset_attribute"):
+            self.set_dataset_attribute("image", "camera", "left")
+            logger.debug("%r", self.list_datasets())
+        self.set_dataset("image", image, broadcast=True, unit="V")
+
+
+class StorageKilled(Storage):
+    def run(self):
+        super().run()
+        os._exit(3)
+
+
 class Checkpoints(EnvExperiment):
     """Three named points; between them values change, also in place."""
 

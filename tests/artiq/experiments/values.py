@@ -213,6 +213,20 @@ class OtherTypes(EnvExperiment):
 
 
 _COLOR = enum.Enum("Color", "red")
+_RECURSIVE = [1]
+_RECURSIVE.append(_RECURSIVE)
+
+
+class _BadRepr:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+class _BadArray:
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("no array")
+
+
 UNSTORABLE = {
     "none": None, "dict": {"a": 1}, "set": {1}, "object": object(), "ellipsis": ..., "generator": (i for i in ()),
     "decimal": decimal.Decimal("1.5"), "date": datetime.date(2026, 1, 1), "enum": _COLOR.red, "huge": 2**64,
@@ -220,6 +234,7 @@ UNSTORABLE = {
     "unicode": np.array(["abc"]), "mixed": [1, "a"], "strings": ["a", b"b"], "datetime": np.datetime64("2026-01-01"),
     "ragged": [1, [2]], "unequal": [np.zeros(2), np.zeros(3)], "nul": "a\0b", "nul_list": ["a", "b\0"],
     "surrogate": "\ud800", "void": np.void(b""), "fraction": fractions.Fraction(1, 3),
+    "bad_repr": _BadRepr(), "bad_array": _BadArray(), "recursive": _RECURSIVE,
 }
 
 
@@ -242,6 +257,15 @@ class AllUnstorable(EnvExperiment):
         for name, value in UNSTORABLE.items():
             self.set_dataset(f"bad.{name}", value)
             self.set_dataset(f"good.{name}", name)
+
+
+class RefusedAndFails(EnvExperiment):
+    """Two errors: its own, and then that of its file."""
+
+    def run(self):
+        self.set_dataset("bad", None)
+        self.set_dataset("after", 1)
+        raise ValueError("its own error")
 
 
 class BadAppend(EnvExperiment):
