@@ -1,0 +1,6 @@
+class RTIOUnderflow(Exception):
+    pass
+
+
+class RTIOOverflow(Exception):
+    pass
