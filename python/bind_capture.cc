@@ -173,6 +173,7 @@ void bind_capture(py::module_& m) {
           "detach", [](Capture& c, const std::string& mode) { c.detach(mode_of(mode)); }, py::arg("mode"))
       .def("expect_stage", &Capture::expect_stage)
       .def("reconcile", &Capture::reconcile)
+      .def("is_current", &Capture::is_current)
       .def("set_storage", [](Capture& c, const py::object& key,
                              const py::object& options) { c.set_storage(key.ptr(), options.ptr()); })
       .def("put",

@@ -101,7 +101,9 @@ PyObject* Capture::pass_on(const Ref& method, PyObject* const* args, Py_ssize_t 
 void Capture::stop(const char* why) noexcept {
   if (mode_ == Mode::off) return;
   mode_ = Mode::fault;
-  PyObject* const result = PyObject_CallFunction(session_.fault.get(), "s", why);
+  PyObject* const text = PyUnicode_DecodeUTF8(why, static_cast<Py_ssize_t>(std::strlen(why)), "replace");
+  PyObject* const result = text == nullptr ? nullptr : PyObject_CallOneArg(session_.fault.get(), text);
+  Py_XDECREF(text);
   if (result == nullptr) PyErr_WriteUnraisable(session_.fault.get());
   Py_XDECREF(result);
 }

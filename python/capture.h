@@ -89,6 +89,8 @@ class Capture {
   // Journals what is live and not as the journal has it: what an attached journal does not know yet, what was edited in
   // place, what left the manager's dictionaries. How many values that were.
   std::uint64_t reconcile();
+  // What is live is as the newest journal has it, which may be closed by now.
+  [[nodiscard]] bool is_current() const;
   // With every later `set` of the key. Names as h5py's create_dataset; null: none.
   void set_storage(PyObject* key, PyObject* options);
   [[nodiscard]] std::uint64_t edits() const { return edits_; }  // in-place edits found so far

@@ -204,9 +204,12 @@ void Capture::look_at_item(std::string_view key, Live& live, PyObject* item) {
 
 void Capture::warn(std::string_view key, Live& live, std::string_view reason) {
   live.warned = true;
+  const auto text = [](std::string_view from) {
+    return Ref::own(PyUnicode_DecodeUTF8(from.data(), static_cast<Py_ssize_t>(from.size()), "replace"));
+  };
+  const Ref name = text(key), why = text(reason);
   PyObject* const result =
-      PyObject_CallFunction(session_.unstorable.get(), "s#s#", key.data(), static_cast<Py_ssize_t>(key.size()),
-                            reason.data(), static_cast<Py_ssize_t>(reason.size()));
+      name && why ? PyObject_CallFunctionObjArgs(session_.unstorable.get(), name.get(), why.get(), nullptr) : nullptr;
   if (result == nullptr) throw pybind11::error_already_set();
   Py_DECREF(result);
 }
@@ -221,6 +224,13 @@ std::uint64_t Capture::reconcile() {
     changed += reconcile_all(manager_.archive.get(), archived_, true);
   });
   return changed;
+}
+
+bool Capture::is_current() const {
+  for (const auto* known : {&live_, &archived_})
+    for (const auto& [name, live] : *known)
+      if (live.object && (live.generation != generation_ || is_edited(live))) return false;
+  return true;
 }
 
 std::uint64_t Capture::reconcile_all(PyObject* values, LiveByKey& known, bool archived) {

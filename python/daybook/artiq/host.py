@@ -14,6 +14,7 @@ class Host:
     """One module that makes dataset managers. Its globals are adapted once; the newest session hears of what happens."""
 
     _key = "__daybook_host__"
+    _modules = ("artiq.master.worker_impl", "artiq.frontend.artiq_run")
 
     def __init__(self, frame):
         self._frame = frame
@@ -27,18 +28,16 @@ class Host:
 
     @classmethod
     def of(cls, frame):
-        """The host that ``frame`` or one that called it belongs to; None if no caller is one."""
-        while frame is not None:
-            found = frame.f_globals.get(cls._key)
-            if isinstance(found, cls):
-                found._frame = frame
-                return found
-            if "h5py" in frame.f_globals and "DatasetManager" in frame.f_globals and frame.f_code.co_name != "<module>":
-                host = cls(frame)
-                frame.f_globals[cls._key] = host
-                return host
-            frame = frame.f_back
-        return None
+        """The host whose function ``frame`` is; None for managers that somebody else makes, who writes their data, too."""
+        names = frame.f_globals
+        spec = names.get("__spec__")
+        if (spec.name if spec is not None else names.get("__name__")) not in cls._modules or "h5py" not in names:
+            return None
+        host = names.get(cls._key)
+        if host is None:
+            host = names[cls._key] = cls(frame)
+        host._frame = frame
+        return host
 
     def attach(self, session):
         self._session = weakref.ref(session)

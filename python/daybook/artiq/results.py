@@ -19,16 +19,16 @@ class H5pyProxy:
     def File(self, name, mode="r", *args, **kwargs):  # noqa: N802, h5py's name
         if mode != "w" or args or kwargs or not isinstance(name, (str, os.PathLike)):
             return self._h5py.File(name, mode, *args, **kwargs)
-        return ResultsFile(self._h5py, os.path.abspath(os.fspath(name)))
+        return ResultsFile(self._h5py, os.fspath(name))
 
 
 class ResultsFile:
     """What ``h5py.File(name, "w")`` gives the worker. It takes ``write_hdf5(f)`` and ``f[name] = value`` and acts when it is
     closed. Asked for anything else, or never given to a journaling manager, it becomes the file that h5py makes."""
 
-    def __init__(self, h5py, path):
+    def __init__(self, h5py, name):
         self._h5py = h5py
-        self._path = path
+        self._name = name
         self._added = {}
         self._session = None
         self._file = None
@@ -61,7 +61,7 @@ class ResultsFile:
     def _real(self):
         """h5py's file, with all that was put into this one so far."""
         if self._file is None:
-            self._file = self._h5py.File(self._path, "w")
+            self._file = self._h5py.File(self._name, "w")
             session, self._session = self._session, None
             if session is not None:
                 session.write_plainly(self._file)
@@ -86,7 +86,7 @@ class ResultsFile:
         if self._session is None:
             self._real().close()
         else:
-            self._session.write_final(self._path, self._added)
+            self._session.write_final(self._name, self._added)
 
     def flush(self):
         if self._file is not None:

@@ -51,6 +51,8 @@ class Session:
             fault=_hooked(self, "on_fault"),
             unstorable=_hooked(self, "on_unstorable"),
         )
+        if host is None:  # not a manager of runs: its calls are passed on
+            self.capture.detach("off")
         self.service = Service(self)
         self.settings = settings.Settings()
         self.experiment = None  # weak reference to the top-level experiment
@@ -71,6 +73,8 @@ class Session:
         self.deferred = []  # errors of datasets, raised once everything else is written
         self.storage, self.attributes = {}, {}  # of datasets, as the experiment declared them
         self.added = {}  # what the worker puts into the results file itself
+        self.written = None  # the results file, once the run's end has made it …
+        self.error = None  # … and what ARTIQ would have raised then
         self.warned = set()
 
     def guarded(self, method, *args):
@@ -143,7 +147,11 @@ class Session:
         facts = self.facts()
         if facts is None:
             raise ValueError("this is no run: it has no number, so it has no results file")
-        return os.path.abspath(f"{facts['rid']:09}-{facts['class_name']}.h5")
+        name = f"{facts['rid']:09}-{facts['class_name']}.h5"
+        try:
+            return os.path.abspath(name)
+        except FileNotFoundError:  # the current folder is gone
+            return os.path.join(self.folder, name)
 
     # The journal -------------------------------------------------------------------------------------------------------
 
@@ -335,23 +343,36 @@ class Session:
         """As ARTIQ does it without Daybook."""
         self.base.write_hdf5(self.manager(), file)
 
-    def write_final(self, path, added):
+    def write_final(self, name, added):
         """The worker writes its results: after analyze, or because run raised. What ARTIQ would have raised is raised, after
         everything else was written."""
         with self.lock:
             self.added = added
             how = self.how()
-            try:
-                self.begin()
-                self.capture.reconcile()
-                if self.capture.mode == "on":
-                    return writing.final(self, path, how)
-            except (_core.Error, program.ProgramError) as error:
-                logger.error("Daybook: the results file is written by h5py, since it could not be made otherwise: %s", error)
-            with h5py.File(path, "w") as file:
-                self.write_plainly(file)
-                for name, value in added.items():
-                    file[name] = value
+            if not self.write_journaled(name, how):
+                with h5py.File(name, "w") as file:
+                    self.write_plainly(file)
+                    for item, value in added.items():
+                        file[item] = value
+        if self.error is not None:
+            raise self.error
+
+    def write_journaled(self, name, how):
+        """False if the file could not be made from the journal."""
+        try:
+            path = os.path.abspath(name)
+            if self.written == path and self.capture.mode == "idle" and self.capture.is_current():
+                return True  # a second time, since notify_run_end raised after run did
+            self.begin()
+            self.capture.reconcile()
+            if self.capture.mode != "on":
+                return False
+            self.error = writing.final(self, path, how)
+            self.written = path
+            return True
+        except (_core.Error, OSError) as error:
+            logger.error("Daybook: the results file is written by h5py, since it could not be made from the journal: %s", error)
+            return False
 
     def write_results(self):
         """The state of this moment, in the results file, while the run goes on. Its path; None if there is none."""

@@ -14,7 +14,7 @@ _KNOWN = ("artiq_version", "rid", "start_time", "run_time", "expid")
 
 
 def final(session, path, how):
-    """The run has ended. Raises what ARTIQ would have raised."""
+    """The run has ended. Returns what ARTIQ would have raised, or None."""
     for name, value in session.added.items():
         if name not in _KNOWN:  # another version of ARTIQ adds more
             session.capture.put("/" + name, value)
@@ -28,7 +28,7 @@ def final(session, path, how):
     else:
         report = program.replay(session.path, path)
     settle(session, report)
-    raise_artiq_error(session, report)
+    return artiq_error(session, report)
 
 
 def now(session, path):
@@ -40,7 +40,9 @@ def now(session, path):
     else:
         report = program.replay(session.path, path)
     record(session, report)
-    raise_artiq_error(session, report)
+    error = artiq_error(session, report)
+    if error is not None:
+        raise error
     return report["file"]
 
 
@@ -62,17 +64,16 @@ def settle(session, report):
     registry.remove(session.uuid)
 
 
-def raise_artiq_error(session, report):
+def artiq_error(session, report):
     manager = session.manager()
     refused = {(item["group"], item["key"]) for item in report["refused"]}
     if not refused and all(map(results.is_text, (*manager.local, *manager.archive))):
-        return
+        return None
     error = results.artiq_error(manager, session.module, h5py, refused)
     if error is None and refused:
         item = report["refused"][0]
         error = TypeError(f"Error writing dataset '{item['key']}': {item['reason']}")
-    if error is not None:
-        raise error
+    return error
 
 
 def run_hooks(session, experiment):
@@ -98,11 +99,10 @@ def _by_hooks(session, experiment, path, how):
         )
         session.finish(how)
         settle(session, program.replay(session.path, path))
-        raise failure
+        return failure
     session.finish(how, file=path if made else "")
     registry.remove(session.uuid)
-    if failure is not None:
-        raise failure
+    return failure
 
 
 def _identity(path):
