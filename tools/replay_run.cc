@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "daybook/journal/journal.h"
 #include "daybook/journal/verify.h"
 #include "daybook/materializer/run_file.h"
@@ -108,15 +106,18 @@ Replayed describe_file(const std::string& journal, const MaterializeReport& repo
 
 Replayed replay_run(const std::string& journal, const fs::path& output, const MaterializeOptions& options,
                     const ReplayStyle& style) {
-  std::optional<Reader> reader(std::in_place, journal);
-  const bool unrecovered = reader->unrecovered();
-  const bool record = !unrecovered && is_to_record(journal, style.record);
   MaterializeReport report;
+  bool unrecovered = false;
   if (style.run_layout != nullptr) {
-    reader.reset();  // who reads a journal cannot write it
+    // No reader before it is our turn: it would recover the journal, and who recovers runs would take us for a writer.
+    const bool record = is_to_record(journal, style.record);
     report = make_run_file(journal, *style.run_layout, {.file = output, .materialize = options, .record = record});
+    unrecovered = Reader(journal).unrecovered();
   } else {
-    report = record ? materialize_run(std::move(*reader), output, options) : materialize(*reader, output, options);
+    Reader reader(journal);
+    unrecovered = reader.unrecovered();
+    report = !unrecovered && is_to_record(journal, style.record) ? materialize_run(std::move(reader), output, options)
+                                                                 : materialize(reader, output, options);
   }
 
   Replayed replayed = describe_file(journal, report, style);

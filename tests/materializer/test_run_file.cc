@@ -257,6 +257,21 @@ TEST_CASE("a live run's file is made of its checkpoint while it goes on") {
     CHECK(identity(own_place(folder)).event == *report.checkpoint);
     journal.set("a", Value(i));
   }
+  SECTION("a writer that went on before the file was made") {
+    answers.reset();
+    std::thread writer([&] {
+      while (!find_checkpoint_request(journal.path())) std::this_thread::sleep_for(1ms);
+      journal.checkpoint("checkpoint");
+      journal.set("a", Value(99));
+      journal.commit();
+      remove_checkpoint_request(journal.path());
+    });
+    const CheckpointRunReport report = checkpoint_run(journal.path(), built_in_transforms(), options);
+    writer.join();
+    REQUIRE(report.checkpoint);
+    CHECK(*report.checkpoint == journal.statistics().last - 1);
+    CHECK(report.made.up_to == *report.checkpoint);
+  }
   SECTION("a writer that does not answer") {
     answers.reset();
     journal.commit();
