@@ -44,6 +44,7 @@ class Request {
 
   // False while another one stands there.
   bool place() {
+    if (is_there()) return false;
     const auto aside = detail::aside_name(path_);
     const struct Litter {
       const fs::path& path;
@@ -64,12 +65,14 @@ class Request {
   [[nodiscard]] bool is_placed() const { return placed_; }
   // True once, when the request that was placed is gone.
   bool taken() {
-    if (!placed_ || ::access(path_.c_str(), F_OK) == 0) return false;
+    if (!placed_ || is_there()) return false;
     placed_ = false;
     return true;
   }
 
  private:
+  [[nodiscard]] bool is_there() const { return ::faccessat(AT_FDCWD, path_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+
   const fs::path path_;
   const std::string text_;
   bool placed_ = false;
@@ -124,7 +127,7 @@ std::optional<std::string> find_checkpoint_request(const fs::path& journal) {
   // Whatever else may have this name: a folder, a pipe, a link.
   const detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file.is_open()) return std::nullopt;
-  std::array<char, longest_name + 1> text{};
+  std::array<char, longest_name + 2> text{};  // a line, and whether there is more
   const auto got = ::read(file.get(), text.data(), text.size());
   if (got <= 0) return std::nullopt;
   std::string_view name(text.data(), static_cast<std::size_t>(got));

@@ -64,6 +64,25 @@ void require_filters(const Plan& plan) {
   }
 }
 
+void leave_out_missing_filters(Plan& plan) {
+  const Hdf5Quiet quiet;
+  const FloatingPointKeeper keeper;
+  for (Node& node : plan.nodes) {
+    auto* dataset = std::get_if<AsDataset>(&node.form);
+    if (dataset == nullptr || dataset->storage.filters.empty()) continue;
+    std::erase_if(dataset->storage.filters, [&](const Filter& filter) {
+      if (is_plain(filter)) return false;
+      const Availability found = look_up(filter.id);
+      if (found == Availability::there) return false;
+      node.notes.push_back(
+          fmt::format("it is written without {}, which its storage options ask for and {}: {}", filter_text(filter.id),
+                      found == Availability::absent ? "HDF5 does not find here" : "can only be read here",
+                      filter_advice(filter.id)));
+      return true;
+    });
+  }
+}
+
 void add_filter(hid_t creation, const Filter& filter) {
   const std::string doing = "add " + filter_text(filter.id);
   const auto& options = filter.options;

@@ -11,6 +11,10 @@ namespace daybook::detail {
 // the filter, and what to install.
 void require_filters(const Plan& plan);
 
+// Of a plan without a layout: takes out filters that cannot be had here, which datasets ask for by their own options; the
+// dataset's notes say so.
+void leave_out_missing_filters(Plan& plan);
+
 // Appends a filter to a dataset's creation properties.
 void add_filter(hid_t creation, const Filter& filter);
 

@@ -135,6 +135,7 @@ class PlanWriter {
 
   void write_dataset(const Node& node, const Storage& storage) {
     write_value(node, storage, stored(node), load_.is_heavy(node.path), {});
+    for (const std::string& text : node.notes) note(node, text);
   }
 
   void write_value(const Node& node, const Storage& storage, const StoredValue& value, bool newer,

@@ -65,6 +65,7 @@ Plan plan_before_layout(const Reader& reader, const MaterializeOptions& options,
     attributes.emplace_back("daybook_layout_text", Value(layout.text).owned());
   }
   select_keys(plan, options);
+  detail::leave_out_missing_filters(plan);
   return plan;
 }
 
@@ -142,6 +143,7 @@ MaterializeReport materialize(const Reader& reader, const std::filesystem::path&
                               const MaterializeOptions& options) {
   MaterializeReport report;
   const Plan plan = plan_or_default(reader, options, report.layout_failure);
+  report.layout = report.layout_failure ? Layout().name : options.layout.name;
   report.up_to = plan.as_of;
   report.complete = reader.is_complete(plan.as_of);
   report.no_file = plan.file.no_file;

@@ -35,6 +35,7 @@ struct Refusal {
 struct MaterializeReport {
   std::filesystem::path file;
   std::optional<std::string> no_file;  // why there is none: the layout wants it so; what stood there is untouched
+  std::string layout;                  // the name of the one that the file has
   std::optional<std::string> layout_failure;  // why it is the default layout instead (use_default)
   Sequence up_to = 0;
   bool complete = false;         // the run has ended and all of it is in the file

@@ -10,6 +10,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/materializer/file_properties.h"
 #include "daybook/materializer/object_path.h"
+#include "daybook/materializer/storage_options.h"
 
 namespace daybook {
 namespace {
@@ -31,6 +32,7 @@ Node dataset_node(const Reader& reader, const DatasetState& state, Sequence as_o
   try {
     node.path = detail::object_path(group_path(state.group), state.key);
     node.attributes = dataset_attributes(reader, state, as_of);
+    std::get<AsDataset>(node.form).storage = detail::own_storage(reader, state, node.notes);
   } catch (const InvalidError& e) {
     node.form = Refused{e.what(), nullptr, 0};
   }

@@ -131,6 +131,7 @@ struct Node {
   std::vector<std::string> edits = {};                    // who else changed it, in order
   bool fixed = false;  // keeps its path: of two nodes at one place the other one gives way
   std::optional<CastTo> cast = {};
+  std::vector<std::string> notes = {};  // for the report, if it is written as a dataset: what is not as was wished
 
   // The dataset or archived value that it stands for; null for a constant or a node without a value.
   [[nodiscard]] const DatasetState* state() const;
@@ -161,7 +162,8 @@ struct Plan {
 };
 
 // What ARTIQ writes, object for object, and the root attributes daybook_journal, daybook_event, daybook_layout and
-// daybook_complete. Replays nothing. CorruptError from the journal. A key that cannot be a path becomes a Refused node.
+// daybook_complete. Datasets are stored as their own options say (Set::options, named and meant as the keywords of h5py's
+// create_dataset), as far as that can be. Replays nothing. CorruptError from the journal. A key that cannot be a path becomes a Refused node.
 Plan default_plan(const Reader& reader, Sequence as_of, std::string_view layout_name = "artiq");
 
 // Makes the plan one that can be written: of nodes that cannot stand beside each other (the same path, or below a

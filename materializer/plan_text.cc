@@ -121,6 +121,7 @@ std::string to_text(const Plan& plan) {
     for (const auto& [name, value] : node.attributes)
       text += fmt::format("  @{}: {}", quote_name(name), describe(value));
     if (node.cast) text += fmt::format("  as {}{}", node.cast->type.name(), node.cast->lossy ? " (lossy)" : "");
+    for (const std::string& note : node.notes) text += fmt::format("  ({})", note);
     text += fmt::format("  [{}{}{}]\n", node.origin, node.edits.empty() ? "" : ", ", fmt::join(node.edits, ", "));
   }
   return text;

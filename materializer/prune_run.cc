@@ -67,8 +67,17 @@ class Judge {
     MaterializeOptions options;
     options.layout = run_layout(reader.info(), registry_);
     options.at = AtSequence{reader.last_of_run()};
-    const ResultsPlace place = choose_results(
+    if (const auto own = find_own_file(reader))
+      return keep(own->file.empty()
+                      ? std::string("the run's own code made no file: the journal is all there is")
+                      : fmt::format("the run's own code wrote {}: what of the journal is in it cannot be told",
+                                    own->file.string()),
+                  true);
+    ResultsPlace place = choose_results(
         journal_, reader.info(), [&](const fs::path& file) { return results_state(reader, file, options.layout); });
+    if (place.state == ResultsState::missing || place.state == ResultsState::older)
+      if (const auto elsewhere = find_file_elsewhere(reader, options.layout))
+        place = {.file = *elsewhere, .state = ResultsState::current, .instead = {}};
     switch (place.state) {
       case ResultsState::current:
         break;

@@ -24,7 +24,8 @@ struct PruneReport {
 
 // Removes one journal for good if its run has ended before the given time, every byte of it is sound, it is no salvaged
 // one, it holds nothing that its file does not, and its results file (choose_results()) is there now, holds the whole run
-// and equals a replay, object by object. All of that is looked at right before, while nobody can write the journal.
+// and equals a replay, object by object; or a file elsewhere does (find_file_elsewhere()). A run whose own code wrote its
+// file, or wanted none, is kept for good: no comparison can tell what of the journal is in such a file. All of that is looked at right before, while nobody can write the journal.
 // What goes with the journal is the history: how the values came to be.
 // Does not throw for what is wrong with journal, file or disk: that is why it is kept.
 [[nodiscard]] PruneReport prune_run(const std::filesystem::path& journal, const TransformRegistry& registry,

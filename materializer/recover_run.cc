@@ -111,6 +111,7 @@ class Run {
     options.layout = run_layout(*report_.info, registry_);
     options.on_layout_failure = MaterializeOptions::OnLayoutFailure::use_default;
     options.progress = options_.progress;
+    if (const auto own = find_own_file(reader)) return settled(own->file);
     std::optional<FolderTurn> folder;
     const ResultsPlace place = choose_results(journal_, *report_.info, [&](const fs::path& file) {
       if (!folder && !options_.dry_run) folder.emplace(file.parent_path());
@@ -123,17 +124,15 @@ class Run {
       report_.outcome = report_.recovered > 0 ? Recovered::whole : Recovered::nothing_to_do;
       return;
     }
+    if (const auto elsewhere = find_file_elsewhere(reader, options.layout)) return settled(*elsewhere);
     if (options_.dry_run) {
       report_.outcome = Recovered::whole;
       return;
     }
     const MaterializeReport made = materialize_run(std::move(reader), place.file, options);
     if (made.no_file) {
+      settled({});
       report_.no_file = made.no_file;
-      report_.file.clear();
-      report_.replaced = false;
-      if (report_.before == RunCondition::finished_without_file) report_.before = RunCondition::finished;
-      report_.outcome = report_.recovered > 0 ? Recovered::whole : Recovered::nothing_to_do;
       return;
     }
     report_.layout_failure = made.layout_failure;
@@ -144,6 +143,16 @@ class Run {
     const bool as_wanted = report_.differences.empty() && report_.not_compared.empty() && report_.refused.empty() &&
                            !report_.layout_failure;
     report_.outcome = as_wanted ? Recovered::whole : Recovered::in_part;
+  }
+
+  // The journal's newest events say where the run's file is, or that none is wanted.
+  void settled(const fs::path& file) {
+    if (file.empty()) report_.no_file = "the run's own code made none";
+    report_.file = file;
+    report_.instead.clear();
+    report_.replaced = false;
+    if (report_.before == RunCondition::finished_without_file) report_.before = RunCondition::finished;
+    report_.outcome = report_.recovered > 0 ? Recovered::whole : Recovered::nothing_to_do;
   }
 
   void compare_file(const MaterializeReport& made, MaterializeOptions options) {

@@ -53,8 +53,9 @@ struct RecoverOptions {
 
 // The morning after: brings one journal to a clean state if its writer died, makes the run's file if it is missing or
 // older than the journal, in the run's own layout where that works (else in the default one), opens the file again and
-// compares it with a replay. Does nothing to a live run, nothing twice, and never replaces a file that is not this
-// journal's own, or that holds more than it. Other processes that do the same wait for their turn.
+// compares it with a replay. Does nothing to a live run, nothing twice, nothing if a `materialized` event says that the run's
+// own code wrote its file, or wanted none (find_own_file()), or that a file elsewhere holds the same (find_file_elsewhere()),
+// and never replaces a file that is not this journal's own, or that holds more than it. Other processes that do the same wait for their turn.
 // Does not throw for what is wrong with the journal, the file or the disk: that is in the report.
 // HDF5: as materialize().
 [[nodiscard]] RecoverReport recover_run(const std::filesystem::path& journal, const TransformRegistry& registry,

@@ -4,6 +4,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/journal/journal.h"
+#include "daybook/journal/materialized.h"
 #include "daybook/materializer/compare.h"
 #include "daybook/materializer/file_identity.h"
 
@@ -30,7 +31,8 @@ fs::path own_name(const RunInfo& info) {
 
 struct Look {
   ResultsState state = ResultsState::foreign;
-  bool silent = false;  // an HDF5 file that does not say of which journal it is
+  bool silent = false;     // an HDF5 file that does not say of which journal it is
+  bool fell_back = false;  // it has the default layout because the run's own failed
 };
 
 Look look_at(const RunInfo& info, Sequence newest, bool complete, const fs::path& file) {
@@ -49,10 +51,60 @@ Look look_at(const RunInfo& info, Sequence newest, bool complete, const fs::path
   if (!identity.journal || !identity.event) return {ResultsState::foreign, !identity.journal};
   if (*identity.journal != to_string(info.uuid)) return {ResultsState::foreign};
   if (*identity.event > newest) return {ResultsState::newer};
-  return {*identity.event == newest && identity.complete == complete ? ResultsState::current : ResultsState::older};
+  const bool current = *identity.event == newest && identity.complete == complete;
+  return {current ? ResultsState::current : ResultsState::older, false, identity.layout_failure.has_value()};
+}
+
+std::vector<RecordedFile> recorded_files(const Reader& reader) {
+  std::vector<RecordedFile> files;
+  const Sequence newest = reader.last_of_run();
+  for (Sequence sequence = reader.last(); sequence > newest; --sequence) {
+    const Event event = reader.event(sequence);
+    const auto& made = std::get<Materialized>(event.body);
+    if (made.up_to == newest) files.push_back({fs::path(made.file), made.layout == own_code_layout});
+  }
+  return files;
 }
 
 }  // namespace
+
+std::optional<RecordedFile> find_own_file(const Reader& reader) {
+  const Sequence newest = reader.last_of_run();
+  const bool complete = reader.is_complete(newest);
+  const fs::path wanted = results_file(reader.path(), reader.info());
+  for (RecordedFile& recorded : recorded_files(reader)) {
+    if (recorded.file.empty()) return recorded;
+    if (!recorded.own_code) continue;
+    for (const fs::path& file : {recorded.file, wanted}) {
+      if (file.filename() != recorded.file.filename()) continue;
+      const Look look = look_at(reader.info(), newest, complete, file);
+      if (!look.silent && look.state != ResultsState::current) continue;
+      recorded.file = file;
+      return recorded;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<fs::path> find_file_elsewhere(const Reader& reader, const Layout& layout) {
+  const Sequence newest = reader.last_of_run();
+  const fs::path wanted = fs::absolute(results_file(reader.path(), reader.info())).lexically_normal();
+  for (const RecordedFile& recorded : recorded_files(reader)) {
+    if (recorded.own_code || recorded.file.empty() || recorded.file == wanted) continue;
+    const Look look = look_at(reader.info(), newest, reader.is_complete(newest), recorded.file);
+    if (look.state != ResultsState::current && !look.silent) continue;
+    MaterializeOptions options;
+    options.at = AtSequence{newest};
+    if (!look.fell_back) options.layout = layout;
+    try {
+      if (compare(reader, recorded.file, options).empty()) return recorded.file;
+    } catch (const CorruptError&) {
+      throw;
+    } catch (const Error&) {  // cannot be compared, so nobody knows what it holds
+    }
+  }
+  return std::nullopt;
+}
 
 fs::path results_file(const fs::path& journal, const RunInfo& info) {
   const fs::path wanted(info.results);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "daybook/journal/reader.h"
@@ -29,6 +31,19 @@ enum class ResultsState : std::uint8_t {
 // The same without a look into the events: of one that gives no word it says `foreign`. `newest`: the newest event.
 [[nodiscard]] ResultsState results_state(const RunInfo& info, Sequence newest, bool complete,
                                          const std::filesystem::path& file);
+
+// A file of the whole run that the journal knows of: a `materialized` event behind the run's last one says so.
+struct RecordedFile {
+  std::filesystem::path file;  // absolute; empty: none was made, and none is wanted
+  bool own_code = false;       // written by the run's own code: cannot be compared with the journal
+};
+// What the run's own code did about its file (own_code_layout, or no file at all), if that still holds: then nobody is to
+// make one. A file that is not there any more, or is of another run, does not hold; one that went along with the journal
+// into another folder does.
+[[nodiscard]] std::optional<RecordedFile> find_own_file(const Reader& reader);
+// The newest file elsewhere than results_file() that was made of the whole run, is still there and holds what `layout` gives
+// of it: it is compared with a replay.
+[[nodiscard]] std::optional<std::filesystem::path> find_file_elsewhere(const Reader& reader, const Layout& layout);
 
 // Where a run's file is, or is to be made.
 struct ResultsPlace {

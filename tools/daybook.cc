@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   daybook::Command chosen;
   daybook::add_ingest(program, chosen);
   daybook::add_replay(program, chosen);
+  daybook::add_checkpoint(program, chosen);
   daybook::add_ls(program, chosen);
   daybook::add_show(program, chosen);
   daybook::add_layout(program, chosen);

@@ -152,7 +152,8 @@ std::string event_text(const Event& event) {
           },
           [](const Checkpoint& b) { return printable(b.name); },
           [](const Materialized& b) {
-            return fmt::format("{} up to event {}, layout {}", printable(b.file), b.up_to, printable(b.layout));
+            return fmt::format("{} up to event {}, layout {}", b.file.empty() ? "no file" : printable(b.file), b.up_to,
+                               printable(b.layout));
           },
           [](const RunEnded& b) { return printable(b.how); },
           [](const Part& b) {

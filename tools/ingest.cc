@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "daybook/journal/checkpoint_request.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/journal.h"
 #include "tools/choice.h"
@@ -88,6 +89,7 @@ class Ingest {
       if (options_.ack) reader_gone = !acknowledge(line.n);
       progress.update(lines_.bytes_read(), lines_.bytes_total());
     }
+    answers_.reset();
     if (journal_) journal_->close();
     if (reader_gone) return 128 + SIGPIPE;
     if (Interruptible::interrupted()) {
@@ -113,9 +115,13 @@ class Ingest {
         JournalOptions options;
         options.history_bytes = options_.history_bytes;
         journal_.emplace(Journal::create(path, info, options));
+        answers_.emplace(*journal_);
       }
       for (const Event& event : line.events) journal_->append(event);
-      if (decoder_.has_ended()) journal_->close();  // an acknowledged `end` is durable
+      if (decoder_.has_ended()) {
+        answers_.reset();
+        journal_->close();  // an acknowledged `end` is durable
+      }
     } catch (Error& e) {
       e.add_context(decoder_.where());
       throw;
@@ -136,6 +142,7 @@ class Ingest {
   TraceDecoder decoder_;
   Pace pace_;
   std::optional<Journal> journal_;
+  std::optional<CheckpointAnswers> answers_;  // to `daybook checkpoint`
   std::uint64_t lines_done_ = 0;
 };
 

@@ -21,14 +21,15 @@ struct Options {
   ManyRuns runs;
   std::string output, out_dir;
   Choice choice;
+  bool run_layout = false;
 };
 
 int replay_one(const Options& options) {
   const std::string& journal = options.runs.named.front();
   now_reading(journal);
   MaterializeOptions materialize_options = options.choice.materialize_options();
-  const std::filesystem::path output = options.output.empty() ? beside(journal, file_name(Reader(journal).info()))
-                                                              : std::filesystem::path(options.output);
+  std::filesystem::path output(options.output);
+  if (output.empty() && !options.run_layout) output = beside(journal, file_name(Reader(journal).info()));
   Progress progress("materializing");
   materialize_options.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   const Replayed replayed = replay_run(journal, output, materialize_options, options.runs.style);
@@ -40,6 +41,8 @@ int replay_one(const Options& options) {
 }
 
 int replay(Options& options) {
+  if (options.run_layout)
+    options.runs.style.run_layout = std::make_shared<const TransformRegistry>(options.choice.registry());
   const std::vector<std::string>& named = options.runs.named;
   const bool one = named.size() == 1 && options.out_dir.empty();
   if (!options.output.empty() || (one && !is_folder_of_journals(named.front()))) return replay_one(options);
@@ -70,6 +73,12 @@ void add_replay(CLI::App& program, Command& chosen) {
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, most_processes));
   options->choice.add_to(command);
+  command
+      .add_flag(
+          "--run-layout", options->run_layout,
+          "In the layout that the run brought along, or as ARTIQ lays it out if that fails, and where the run said "
+          "if there is no -o: as at the end of the run. Who recovers runs meanwhile waits.")
+      ->excludes("--layout");
   command.add_flag("--json", options->runs.style.json,
                    "Print what was done as a JSON object instead of the file's path.");
   const auto record = [&](const char* name, ReplayStyle::Record wish, const char* help) {
@@ -89,6 +98,7 @@ void add_replay(CLI::App& program, Command& chosen) {
       "  daybook replay 000000108-RabiScan.daybook\n"
       "  daybook replay 000000108-RabiScan.daybook -o early.h5 --at 2025-06-15T14:30\n"
       "  daybook replay 000000108-RabiScan.daybook -o rabi.h5 --only 'rabi.*' --exclude '*.debug'\n"
+      "  daybook replay 000000108-RabiScan.daybook --run-layout --json\n"
       "  daybook replay results/ --layout lab.toml --out-dir new/ -j 4");
   command.callback([options, &chosen] {
     if (!options->output.empty() && options->runs.named.size() > 1)

@@ -175,7 +175,8 @@ class TraceDecoder::Impl {
     const json& spelled = trace_member(document_, "value");
     Set set;
     set.value = decode_value(spelled, scratch_);
-    set.metadata = decode_metadata(trace_member(document_, "metadata"));
+    set.metadata = decode_attributes("metadata");
+    if (document_.contains("options")) set.options = decode_attributes("options");
     set.broadcast = flag(document_, "broadcast");
     set.persist = flag(document_, "persist");
     set.archive = flag(document_, "archive");
@@ -183,15 +184,16 @@ class TraceDecoder::Impl {
     emit(key, std::move(set));
   }
 
-  std::vector<Attribute> decode_metadata(const json& metadata) {
-    if (!metadata.is_object() || trace_text(metadata, "t") != "dict")
-      throw InvalidError("member 'metadata' is no dict");
-    const json& pairs = trace_member(metadata, "v");
+  std::vector<Attribute> decode_attributes(const char* member) {
+    const json& dict = trace_member(document_, member);
+    const std::string what = "member '" + std::string(member) + "'";
+    if (!dict.is_object() || trace_text(dict, "t") != "dict") throw InvalidError(what + " is no dict");
+    const json& pairs = trace_member(dict, "v");
     std::vector<Attribute> attributes;
-    if (!pairs.is_array()) throw InvalidError("the dict of member 'metadata' is no list");
+    if (!pairs.is_array()) throw InvalidError("the dict of " + what + " is no list");
     for (const json& pair : pairs) {
       if (!pair.is_array() || pair.size() != 2)
-        throw InvalidError("the dict of member 'metadata' holds something that is no pair");
+        throw InvalidError("the dict of " + what + " holds something that is no pair");
       const bool is_text = pair[0].is_object() && trace_text(pair[0], "t") == "str";
       const std::string_view name =
           is_text ? std::string_view(trace_text(pair[0], "v")) : keys_.emplace_back(trace_repr(pair[0]));

@@ -31,6 +31,12 @@ RunInfo run(const std::string& class_name) {
 
 constexpr auto patience = 60s;  // no test waits for it
 
+std::string line(std::size_t size) {
+  std::string text(size, 'x');
+  text.push_back('\n');
+  return text;
+}
+
 Journal make(const fs::path& path) {
   JournalOptions options;
   options.commit_interval = 1h;  // answering must not depend on it
@@ -121,8 +127,10 @@ TEST_CASE("names that are no line are refused, and what is no request is none") 
   for (const auto& name : {std::string(), std::string("a\nb"), std::string("a\0b", 3), std::string(1025, 'x')})
     CHECK_THROWS_AS(request_checkpoint(journal.path(), name, 1ms), InvalidError);
   const auto request = journal.path() / "checkpoint-request";
-  for (const auto& text : {std::string(), std::string("\n"), std::string("no end"), std::string("a\nb\n"),
-                           std::string("a\0b\n", 4), std::string(1025, 'x') + "\n", std::string(100000, 'x')}) {
+  std::vector<std::string> texts{"", "\n", "no end", "a\nb\n", line(1025), line(1024), std::string(100000, 'x')};
+  texts.emplace_back("a\0b\n", 4);
+  texts[5] += "b";
+  for (const auto& text : texts) {
     write_file(request, text);
     CHECK_FALSE(answer_checkpoint_request(journal));
   }
@@ -133,7 +141,7 @@ TEST_CASE("names that are no line are refused, and what is no request is none") 
   fs::create_symlink("data.mdb", request);
   CHECK_FALSE(answer_checkpoint_request(journal));
   CHECK(journal.statistics().last == 1);
-  write_file(folder / "line", std::string(1024, 'x') + "\n");
+  write_file(folder / "line", line(1024));
   fs::rename(folder / "line", request);
   CHECK(answer_checkpoint_request(journal) == std::string(1024, 'x'));
 }

@@ -114,11 +114,12 @@ class Experiment:
 
     # -- what an experiment can call
 
-    def set(self, key, value, metadata=None, broadcast=False, persist=False, archive=True):
+    def set(self, key, value, metadata=None, broadcast=False, persist=False, archive=True, options=None):
         self.look()
         metadata = metadata or {}
+        more = {"options": encode(options)} if options else {}
         self.event("set", key=key, value=encode(value), metadata=encode(metadata), broadcast=broadcast,
-                   persist=persist, archive=archive, **self.identity(value))
+                   persist=persist, archive=archive, **self.identity(value), **more)
         if persist or broadcast:
             self.broadcaster[key] = value
         else:
