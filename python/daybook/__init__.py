@@ -25,6 +25,7 @@ from daybook._core import (
     journal_name,
     transforms,
 )
+from daybook._info import RunInfo, SalvageNote
 from daybook._journal import Journal, UnstorableWarning
 from daybook._layout import Node, Plan, layout
 from daybook._reports import (
@@ -34,7 +35,6 @@ from daybook._reports import (
     Refusal,
     ReplayReport,
     Salvage,
-    SalvageNote,
     Statistics,
     Summary,
     Verification,
@@ -44,7 +44,7 @@ from daybook._reports import (
     summarize,
     verify,
 )
-from daybook._run import Archive, Checkpoint, Run, RunInfo, Stage, Status, Unstorable, open
+from daybook._run import Archive, Checkpoint, Run, Stage, Status, Unstorable, open
 
 __all__ = [
     "Archive", "BusyError", "Checkpoint", "CorruptError", "Damage", "ElidedError", "Error", "Event", "FullError",
