@@ -8,10 +8,10 @@ namespace daybook {
 void throw_errno(std::string_view doing, int code) {
   std::string message = std::string(doing) + ": " + std::generic_category().message(code);
   if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == ENOMEM) {
-    throw FullError(message + ": make room and try again; nothing recorded so far is lost");
+    throw FullError(message + ": make room and try again; nothing recorded so far is lost", code);
   }
   if (code == EROFS || code == EACCES || code == EPERM) message += ": check the folder's permissions";
-  throw StorageError(message);
+  throw StorageError(message, code);
 }
 
 }  // namespace daybook

@@ -50,7 +50,8 @@ struct BusyError : Error {
 
 // Disk full, I/O error, LMDB or HDF5 refused. (OSError)
 struct StorageError : Error {
-  using Error::Error;
+  explicit StorageError(std::string message, int code = 0) : Error(std::move(message)), code(code) {}
+  int code;  // the errno value behind it; 0: there is none
 };
 
 // No room: disk, quota or memory is full. Nothing is damaged, and the same call works again once there is room. (OSError)

@@ -150,6 +150,14 @@ class Journal::Impl {
     return append_encoded(encoder, event);
   }
 
+  std::optional<Outline> outline(std::string_view key) {
+    check_usable();
+    const auto order = committer_.order();
+    const auto* dataset = linker_.find(key);
+    if (dataset == nullptr) return std::nullopt;
+    return Outline{dataset->form, dataset->type, Shape(dataset->shape), dataset->items};
+  }
+
   void sync() {
     check_usable();
     committer_.sync();
@@ -430,6 +438,7 @@ Sequence Journal::stage(std::string_view stage, double run_time) {
   return append(event_of({}, StageChanged{stage, run_time}));
 }
 
+std::optional<Outline> Journal::outline(std::string_view key) const { return impl_->outline(key); }
 void Journal::sync() { impl_->sync(); }
 void Journal::commit() { impl_->commit(); }
 std::uint64_t Journal::free_intake_bytes() const { return impl_->free_intake_bytes(); }

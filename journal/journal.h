@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,14 @@ struct SetOptions {
   bool broadcast = false, persist = false, archive = true;
   std::vector<Attribute> metadata;  // unit, scale, precision or any other
   std::vector<Attribute> storage;   // as h5py's create_dataset: {"compression", "gzip"}; see docs/layouts/options.md
+};
+
+// What a journal holds under a key, without its value: enough to resolve an index.
+struct Outline {
+  Form form = Form::scalar;
+  Type type;                // scalar, array, null
+  Shape shape;              // array, objects
+  std::uint64_t items = 0;  // list
 };
 
 // The write side of one run's journal: the directory `{rid:09}-{Class}.daybook` (schema/FORMAT.md).
@@ -81,6 +90,9 @@ class Journal {
   Sequence stage(std::string_view stage, double run_time = 0);
   // Any event. Fields marked "filled by the journal" are ignored. A time earlier than the newest event's is raised to it.
   Sequence append(const Event& event);
+
+  // As of the newest event. Empty if there is no such dataset.
+  [[nodiscard]] std::optional<Outline> outline(std::string_view key) const;
 
   void sync();
   // Everything appended before is durable in LMDB when it returns: every Reader that opens or refreshes now sees it, in any

@@ -94,6 +94,12 @@ DatasetChain& Linker::dataset(std::string_view key) {
   return entry(datasets_, key, [&] { return on_disk_ ? load_dataset(store_->begin_read(), key) : DatasetChain{}; });
 }
 
+const DatasetChain* Linker::find(std::string_view key) {
+  if (!on_disk_ && datasets_.find(key) == datasets_.end()) return nullptr;  // asking for a key must not make one
+  const DatasetChain& chain = dataset(key);
+  return chain.present ? &chain : nullptr;
+}
+
 ArchiveChain& Linker::archive(std::string_view key) {
   return entry(archives_, key, [&] {
     ArchiveChain chain;

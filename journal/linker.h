@@ -32,6 +32,8 @@ class Linker {
 
   // Checks the event and fills the journal's fields of its message. InvalidError, and nothing is changed.
   Link link(const Event& event, std::int64_t time, std::int64_t monotonic, wire::Event::Builder to);
+  // Null if it is not there.
+  const DatasetChain* find(std::string_view key);
   // The event is in the journal: too late for anything to fail.
   void accept(const Link& link, const Event& event) noexcept;
 

@@ -1,8 +1,9 @@
+#include <exception>
 #include <string>
 
 #include "bindings.h"
-#include "daybook/journal/error.h"
 #include "daybook/materializer/transform.h"
+#include "errors.h"
 
 namespace daybook::python {
 
@@ -10,7 +11,7 @@ namespace py = pybind11;
 
 namespace {
 
-// The classes live as long as the interpreter: a translator may be called while the module is taken down.
+// They live as long as the interpreter: something may be thrown while the module is taken down.
 struct Classes {
   PyObject *error, *invalid, *elided, *corrupt, *unsupported, *busy, *storage, *full, *option;
 } classes;
@@ -25,31 +26,41 @@ PyObject* make(py::module_& m, const char* name, const char* doc, PyObject* base
   return type;
 }
 
+void raise(const Error& error) {
+  const py::handle type = error_class(error);
+  const auto* storage = dynamic_cast<const StorageError*>(&error);
+  if (storage == nullptr || storage->code == 0) {
+    PyErr_SetString(type.ptr(), error.what());
+    return;
+  }
+  // The message alone, since it says what errno means already.
+  const py::object exception = type(error.what());
+  exception.attr("errno") = storage->code;
+  PyErr_SetObject(type.ptr(), exception.ptr());
+}
+
 void translate(std::exception_ptr thrown) {
   try {
     if (thrown) std::rethrow_exception(thrown);
-  } catch (const OptionError& e) {
-    PyErr_SetString(classes.option, e.what());
-  } catch (const ElidedError& e) {
-    PyErr_SetString(classes.elided, e.what());
-  } catch (const InvalidError& e) {
-    PyErr_SetString(classes.invalid, e.what());
-  } catch (const CorruptError& e) {
-    PyErr_SetString(classes.corrupt, e.what());
-  } catch (const UnsupportedError& e) {
-    PyErr_SetString(classes.unsupported, e.what());
-  } catch (const BusyError& e) {
-    PyErr_SetString(classes.busy, e.what());
-  } catch (const FullError& e) {
-    PyErr_SetString(classes.full, e.what());
-  } catch (const StorageError& e) {
-    PyErr_SetString(classes.storage, e.what());
   } catch (const Error& e) {
-    PyErr_SetString(classes.error, e.what());
+    raise(e);
   }
 }
 
 }  // namespace
+
+py::handle error_class(const Error& error) {
+  const auto is = [&](auto* type) { return dynamic_cast<decltype(type)>(&error) != nullptr; };
+  if (is(static_cast<const OptionError*>(nullptr))) return classes.option;
+  if (is(static_cast<const ElidedError*>(nullptr))) return classes.elided;
+  if (is(static_cast<const InvalidError*>(nullptr))) return classes.invalid;
+  if (is(static_cast<const CorruptError*>(nullptr))) return classes.corrupt;
+  if (is(static_cast<const UnsupportedError*>(nullptr))) return classes.unsupported;
+  if (is(static_cast<const BusyError*>(nullptr))) return classes.busy;
+  if (is(static_cast<const FullError*>(nullptr))) return classes.full;
+  if (is(static_cast<const StorageError*>(nullptr))) return classes.storage;
+  return classes.error;
+}
 
 void bind_errors(py::module_& m) {
   classes.error =
@@ -59,10 +70,10 @@ void bind_errors(py::module_& m) {
            PyExc_Exception);
   classes.invalid = make(m, "InvalidError", "A documented rule was broken; nothing was recorded or written.",
                          classes.error, PyExc_ValueError);
-  classes.elided =
-      make(m, "ElidedError",
-           "The journal's retention has dropped the value asked for: the event is known, its bytes are gone.",
-           classes.invalid);
+  classes.elided = make(m, "ElidedError",
+                        "The journal's retention has dropped the value asked for: the event is known, its bytes are "
+                        "gone.",
+                        classes.invalid);
   classes.option = make(m, "OptionError", "An option of a transform is unknown, missing or wrong.", classes.invalid);
   classes.corrupt = make(m, "CorruptError", "Bytes on disk break the format: see `daybook verify`.", classes.error);
   classes.unsupported =
@@ -70,12 +81,12 @@ void bind_errors(py::module_& m) {
   classes.busy =
       make(m, "BusyError", "Another process holds it: wait and try again.", classes.error, PyExc_BlockingIOError);
   classes.storage =
-      make(m, "StorageError", "Disk full, I/O error; LMDB or HDF5 refused.", classes.error, PyExc_OSError);
-  classes.full =
-      make(m, "FullError",
-           "No room: disk, quota or memory is full. Nothing is damaged, and the same call works again once there is "
-           "room.",
-           classes.storage);
+      make(m, "StorageError", "Disk full, I/O error; LMDB or HDF5 refused. Its errno is set where there is one.",
+           classes.error, PyExc_OSError);
+  classes.full = make(m, "FullError",
+                      "No room: disk, quota or memory is full. Nothing is damaged, and the same call works again once "
+                      "there is room.",
+                      classes.storage);
   py::register_exception_translator(translate);
 }
 
