@@ -137,7 +137,9 @@ async def run(job, logs, starting):
         report["where"] = traceback.format_exc()
     await worker.close()
     await asyncio.gather(*master.background)
-    report["returncode"] = await worker.ipc.process.wait()
+    await worker.ipc.process.wait()
+    # Not what asyncio says: it reports 255 for a child that its own send_signal() found dead and reaped.
+    report["returncode"] = worker.ipc.process._transport._proc.returncode
     tasks = getattr(worker, "log_tasks", None) or [worker.log_stdout_task, worker.log_stderr_task]
     await asyncio.wait(tasks, timeout=5)
     report["log"] = logs.lines.get(source, [])
