@@ -130,6 +130,8 @@ async def run(job, logs, starting):
             os.makedirs(job["folder"], exist_ok=True)
             os.chdir(job["folder"])
             await worker._create_process(job["expid"].get("log_level", logging.WARNING))
+        # Its return code is asked for here: asyncio says 255 for a child that its own send_signal() found dead.
+        process = worker.ipc.process._transport._proc
         listen(worker.ipc, report["messages"])
         report["result"] = await stages(worker, master, job)
     except Exception as e:
@@ -137,7 +139,8 @@ async def run(job, logs, starting):
         report["where"] = traceback.format_exc()
     await worker.close()
     await asyncio.gather(*master.background)
-    report["returncode"] = await worker.ipc.process.wait()
+    await worker.ipc.process.wait()
+    report["returncode"] = process.returncode
     tasks = getattr(worker, "log_tasks", None) or [worker.log_stdout_task, worker.log_stderr_task]
     await asyncio.wait(tasks, timeout=5)
     report["log"] = logs.lines.get(source, [])

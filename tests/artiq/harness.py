@@ -99,7 +99,8 @@ class Seen:
         """Log lines that compare, Daybook's own (`ours`) or all others."""
         lines, after_warning = [], False
         for line in self.report["log"]:
-            if (line[1].split(".")[0] == "daybook") != ours or line[1].startswith("artiq.compiler"):
+            room = line[1].split(".")[0]
+            if (room == "daybook") != ours or room == "h5py" or line[1].startswith("artiq.compiler"):
                 continue
             # Python prints the line of source that a warning is about, too: not the experiment's, but its caller's.
             if not (after_warning and line[1] == "print" and line[2].startswith("  ")):

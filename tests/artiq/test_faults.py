@@ -21,9 +21,9 @@ def loud(seen):
     return errors
 
 
-def one(name, rid, folder, journaled=True, **more):
+def one(name, rid, where, journaled=True, **more):
     entry = job("faults", name, rid, **more)
-    return drive([entry], folder, journaled=journaled)[entry["name"]]
+    return drive([entry], where, journaled=journaled)[entry["name"]]
 
 
 def on_small_disk(name, rid, tmp_path, size):
@@ -67,8 +67,8 @@ def test_no_journal_possible(tmp_path):
 
 
 def test_read_only(tmp_path):
-    """The results folder is read-only: ARTIQ cannot write its file at the end, and says so; nothing fails before. The journal
-    is in the state folder, and the file can be made of it."""
+    """The results file cannot be written at the end, and ARTIQ says so; nothing fails before. The journal is somewhere
+    else, and the file can be made of it."""
     plain = one("ReadOnly", 903, tmp_path / "without", journaled=False, arguments={"disk": "/proc"})
     with small_disk(tmp_path, 60 * MIB) as disk:
         if not disk.mounted:
@@ -78,7 +78,7 @@ def test_read_only(tmp_path):
         assert seen.end() == plain.end(), repr(seen)
         assert ["WARNING", "experiment", "analyze was reached"] in seen.log(), repr(seen)
         loud(seen)
-        journal, = (tmp_path / "with" / "state" / "runs").iterdir()
+        journal, = [*seen.journals(), *(tmp_path / "with" / "state").glob("runs/*.daybook")]
         subprocess.run([PROGRAM, "replay", journal, "-o", tmp_path / "made.h5"], check=True, capture_output=True)
         assert content(tmp_path / "made.h5")["datasets/before"].tolist() == [1, 2, *range(200)]
 

