@@ -17,6 +17,7 @@ import threading
 logger = logging.getLogger("daybook")
 
 _LOOK = 1.0  # seconds between two looks for dead workers
+_TRIES = 4  # to make a file
 _GRACE = 10.0  # seconds that workers which the command leaves behind may take to end
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
@@ -93,12 +94,12 @@ def _recover(ending):
     from daybook import _core
     from daybook.artiq import program, registry
 
-    given_up = set()  # what was tried here and cannot be done: tried again at the next start
+    tries = {}  # by UUID: what cannot be done is tried again at the next start
     deadline = None
     while True:
         living = False
         for uuid, journal in registry.entries():
-            if uuid in given_up:
+            if tries.get(uuid, 0) >= _TRIES:
                 continue
             try:
                 if _core.is_live(journal):
@@ -106,10 +107,11 @@ def _recover(ending):
                     continue
             except Exception as error:  # damaged, or from a newer version: `daybook recover` says it better
                 logger.debug("%s: %s", journal, error)
-            if not _make_file(program, journal):
-                given_up.add(uuid)
-            else:
+            if _make_file(program, journal):
                 registry.remove(uuid)
+            else:  # somebody else may be at it just now
+                tries[uuid] = tries.get(uuid, 0) + 1
+                living = living or tries[uuid] < _TRIES
         if ending.is_set():
             deadline = deadline or _now() + _GRACE
             if not living or _now() > deadline:

@@ -20,6 +20,11 @@ def _wanted(experiment, settings):
     return wanted, source
 
 
+def wanted(experiment, settings):
+    """True if the run's file is to be laid out otherwise than ARTIQ does it."""
+    return _wanted(experiment, settings)[0] is not None
+
+
 def _steps(wanted):
     return list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
 

@@ -93,23 +93,21 @@ class ResultsFile:
             self._file.flush()
 
 
-def artiq_error(manager, module, h5py, refused):
-    """The exception that ARTIQ's own write_hdf5 raises for the first of the keys that HDF5 cannot hold; None if it raises
-    none. ``refused``: pairs of group and key."""
+def raise_as_artiq(manager, module, h5py, refused, added):
+    """Raises what ARTIQ's own write_hdf5 raises for the first of the keys that HDF5 cannot hold, if it raises. ``refused``:
+    pairs of group and key. ``added``: what the worker writes after the datasets."""
     biggest = 100_000_000  # bytes: what is larger was refused for its key or attributes
     with h5py.File("refused", "w", driver="core", backing_store=False) as file:
-        try:
-            for name, values in (("datasets", manager.local), ("archive", manager.archive)):
-                group = file.create_group(name)
-                for key, value in values.items():
-                    bad = (name, key) in refused or not is_text(key)
-                    metadata = manager.metadata.get(key, {}) if bad else {}
-                    if not bad or getattr(value, "nbytes", 0) > biggest:
-                        value = 0  # stands for a value that is no trouble, but takes its place
-                    module._write(group, key, value, metadata)
-        except Exception as error:
-            return error.with_traceback(None)
-    return None
+        for name, values in (("datasets", manager.local), ("archive", manager.archive)):
+            group = file.create_group(name)
+            for key, value in values.items():
+                bad = (name, key) in refused or not is_text(key)
+                metadata = manager.metadata.get(key, {}) if bad else {}
+                if not bad or getattr(value, "nbytes", 0) > biggest:
+                    value = 0  # stands for a value that is no trouble, but takes its place
+                module._write(group, key, value, metadata)
+        for name, value in added.items():
+            file[name] = value
 
 
 def is_text(key):

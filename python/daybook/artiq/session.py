@@ -64,8 +64,8 @@ class Session:
     def new_run(self):
         self.folder = os.getcwd()
         self.path = self.uuid = None  # of the newest journal
-        self.stage = None
-        self.pending_stages = []
+        self.stages = []  # that the run has gone through …
+        self.pending_stages = []  # … and of them those the journal does not know yet
         self.faults = 0
         self.handle_used = False  # the experiment opened its results file itself
         self.composing = False  # write_results() is at work
@@ -74,7 +74,7 @@ class Session:
         self.storage, self.attributes = {}, {}  # of datasets, as the experiment declared them
         self.added = {}  # what the worker puts into the results file itself
         self.written = None  # the results file, once the run's end has made it …
-        self.error = None  # … and what ARTIQ would have raised then
+        self.complaint = None  # … and a function that raises what ARTIQ would have raised then
         self.warned = set()
 
     def guarded(self, method, *args):
@@ -170,6 +170,8 @@ class Session:
                 self.settings = settings.Settings()
                 self.warn_once("settings", "%s", error)
             facts["layout"] = self.layout_text()
+            self.pending_stages = list(self.stages)
+            self.capture.expect_stage()
             self.create(facts)
             self.service.start()
             if len(self.capture_values()) > 1:
@@ -287,10 +289,15 @@ class Session:
             self.end(f"terminated after {self.stage}", write=True)
 
     def enter(self, stage):
-        self.stage = stage
+        self.stages.append(stage)
         self.pending_stages.append(stage)
         self.capture.expect_stage()
         self.service.wake()
+
+    @property
+    def stage(self):
+        """The one that the run is in; None before it is built."""
+        return self.stages[-1] if self.stages else None
 
     def write_stages(self):
         """Journals the stages that have begun. The time of `run` is the worker's own, which it notes after it was told to
@@ -350,12 +357,23 @@ class Session:
             self.added = added
             how = self.how()
             if not self.write_journaled(name, how):
+                self.complaint = None
                 with h5py.File(name, "w") as file:
                     self.write_plainly(file)
                     for item, value in added.items():
                         file[item] = value
-        if self.error is not None:
-            raise self.error
+                self.guarded(self.settle_plain, os.path.abspath(name), how)
+        if self.complaint is not None:
+            self.complaint()
+
+    def settle_plain(self, path, how):
+        """The file was written past the journal. If the journal can be brought to the same state, it is ended with it;
+        nobody is to make another file of a journal that holds less."""
+        self.resume()
+        if self.capture.mode == "on":
+            self.finish(how, file=path)
+        if self.uuid is not None:
+            registry.remove(self.uuid)
 
     def write_journaled(self, name, how):
         """False if the file could not be made from the journal."""
@@ -367,7 +385,7 @@ class Session:
             self.capture.reconcile()
             if self.capture.mode != "on":
                 return False
-            self.error = writing.final(self, path, how)
+            self.complaint = writing.final(self, path, how)
             self.written = path
             return True
         except (_core.Error, OSError) as error:

@@ -1,5 +1,6 @@
 """How a run's results file is made: by the program, from the journal, or by the experiment's own hooks."""
 
+import functools
 import logging
 import os
 
@@ -14,13 +15,15 @@ _KNOWN = ("artiq_version", "rid", "start_time", "run_time", "expid")
 
 
 def final(session, path, how):
-    """The run has ended. Returns what ARTIQ would have raised, or None."""
+    """The run has ended. Returns a function that raises what ARTIQ would have raised, if it would have."""
     for name, value in session.added.items():
         if name not in _KNOWN:  # another version of ARTIQ adds more
             session.capture.put("/" + name, value)
     experiment = session.experiment() if session.experiment is not None else None
     if session.writes_by_hooks():
         return _by_hooks(session, experiment, path, how)
+    if not session.host.is_worker and not layouts.wanted(experiment, session.settings):
+        return _plainly(session, path, how)
     callables = layouts.callables(experiment)
     session.finish(how)
     if callables:
@@ -28,7 +31,27 @@ def final(session, path, how):
     else:
         report = program.replay(session.path, path)
     settle(session, report)
-    return artiq_error(session, report)
+    return functools.partial(raise_as_artiq, session, report)
+
+
+def _plainly(session, path, how):
+    """artiq_run's file has datasets and archive alone, which no layout says: h5py writes it, aside at first."""
+    aside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.part")
+    try:
+        with h5py.File(aside, "w") as file:
+            session.write_plainly(file)
+        os.replace(aside, path)
+    except Exception as error:
+        if os.path.exists(aside):
+            os.unlink(aside)
+        logger.error("Daybook: the file is made from the journal, since h5py could not: %s: %s", type(error).__name__, error)
+        session.finish(how)
+        report = program.replay(session.path, path)
+        settle(session, report)
+        return functools.partial(raise_as_artiq, session, report)
+    session.finish(how, file=path)
+    registry.remove(session.uuid)
+    return None
 
 
 def now(session, path):
@@ -40,9 +63,7 @@ def now(session, path):
     else:
         report = program.replay(session.path, path)
     record(session, report)
-    error = artiq_error(session, report)
-    if error is not None:
-        raise error
+    raise_as_artiq(session, report)
     return report["file"]
 
 
@@ -64,16 +85,16 @@ def settle(session, report):
     registry.remove(session.uuid)
 
 
-def artiq_error(session, report):
+def raise_as_artiq(session, report):
+    """Raises what ARTIQ raises if there is a value, or a key, that HDF5 cannot hold."""
     manager = session.manager()
     refused = {(item["group"], item["key"]) for item in report["refused"]}
     if not refused and all(map(results.is_text, (*manager.local, *manager.archive))):
-        return None
-    error = results.artiq_error(manager, session.module, h5py, refused)
-    if error is None and refused:
+        return
+    results.raise_as_artiq(manager, session.module, h5py, refused, session.added)
+    if refused:  # ARTIQ would have stored it
         item = report["refused"][0]
-        error = TypeError(f"Error writing dataset '{item['key']}': {item['reason']}")
-    return error
+        raise TypeError(f"Error writing dataset '{item['key']}': {item['reason']}")
 
 
 def run_hooks(session, experiment):
@@ -99,10 +120,15 @@ def _by_hooks(session, experiment, path, how):
         )
         session.finish(how)
         settle(session, program.replay(session.path, path))
-        return failure
-    session.finish(how, file=path if made else "")
-    registry.remove(session.uuid)
-    return failure
+    else:
+        session.finish(how, file=path if made else "")
+        registry.remove(session.uuid)
+
+    def raise_failure():
+        if failure is not None:
+            raise failure
+
+    return raise_failure
 
 
 def _identity(path):
