@@ -54,7 +54,7 @@ class Master:
     def get_device(self, key, resolve_alias=False):
         return self.job["devices"][key]
 
-    def issue(self, service, *args):
+    def issue(self, service, *args, **kwargs):
         if service == "close":
             self.background.append(asyncio.ensure_future(self.worker.close()))
         elif service == "kill":
