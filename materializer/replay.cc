@@ -84,11 +84,16 @@ std::vector<std::pair<std::string, Value>> dataset_attributes(const Reader& read
       known->second = value.owned();
     }
   };
-  if (state.declared != 0) {
-    const auto event = reader.event(state.declared);
+  Sequence declared = state.declared;
+  if (state.group == Group::archive) {  // ARTIQ's metadata belong to a name, wherever its values are
+    const auto dataset = reader.find_state(Group::datasets, state.key, as_of);
+    declared = dataset ? dataset->declared : 0;
+  }
+  if (declared != 0) {
+    const auto event = reader.event(declared);
     const auto* set = std::get_if<Set>(&event.body);
     if (set == nullptr) {
-      throw CorruptError("event " + std::to_string(state.declared) + " should hold the metadata of '" + state.key +
+      throw CorruptError("event " + std::to_string(declared) + " should hold the metadata of '" + state.key +
                          "', but is a " + std::string(kind_name(event.body)) + ": see `daybook verify`");
     }
     for (const auto& attribute : set->metadata) put(attribute.name, attribute.value);

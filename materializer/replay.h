@@ -48,7 +48,8 @@ StoredValue replay(const Reader& reader, const DatasetState& state, std::uint64_
 // The same before it becomes an array: lists keep being lists. For showing one value; held in memory as a whole.
 Value replay_value(const Reader& reader, const DatasetState& state);
 
-// Metadata of the key's last `set`, then setAttribute's on top (same name: the latter wins).
+// Metadata of the key's last `set`, also for an archived value of that key, then setAttribute's on top (same name: the
+// latter wins).
 std::vector<std::pair<std::string, Value>> dataset_attributes(const Reader& reader, const DatasetState& state,
                                                               Sequence as_of);
 

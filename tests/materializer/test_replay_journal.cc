@@ -77,4 +77,24 @@ TEST_CASE("attributes: the last set's metadata, and set_attribute's on top", "[r
   CHECK(attributes(reader.last()) == Pairs{{"unit", "GHz"}, {"scale", 1e6}});
 }
 
+TEST_CASE("attributes: an archived value has those of its key's last set", "[replay]") {
+  const test::FreshFolder fresh;
+  const auto folder = fresh / "000000001-Replay.daybook";
+  auto journal = Journal::create(folder, {});
+  journal.archive("a", 1.0);
+  SetOptions options;
+  options.metadata = {{"unit", "s"}};
+  options.archive = false;
+  const auto before = journal.set("b", 1.0, options);
+  journal.set("a", 2.0, options);
+  journal.close();
+
+  const Reader reader(folder);
+  const auto units = [&](Sequence as_of) {
+    return dataset_attributes(reader, reader.find_state(Group::archive, "a", as_of).value(), as_of).size();
+  };
+  CHECK(units(before) == 0);
+  CHECK(units(reader.last()) == 1);
+}
+
 }  // namespace daybook
