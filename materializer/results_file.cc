@@ -29,6 +29,11 @@ fs::path own_name(const RunInfo& info) {
   return fs::path(journal_name(info.rid, info.class_name)).replace_extension(".h5");
 }
 
+// For a run's file where another one has its name.
+fs::path other_name(const fs::path& file) {
+  return file.parent_path() / fmt::format("{}-recovered{}", file.stem().string(), file.extension().string());
+}
+
 struct Look {
   ResultsState state = ResultsState::foreign;
   bool silent = false;     // an HDF5 file that does not say of which journal it is
@@ -88,9 +93,16 @@ std::optional<RecordedFile> find_own_file(const Reader& reader) {
 
 std::optional<fs::path> find_file_elsewhere(const Reader& reader, const Layout& layout) {
   const Sequence newest = reader.last_of_run();
-  const fs::path wanted = fs::absolute(results_file(reader.path(), reader.info())).lexically_normal();
+  const fs::path wanted = results_file(reader.path(), reader.info());
+  const auto is_at = [](const fs::path& file, const fs::path& place) {
+    return file == fs::absolute(place).lexically_normal();
+  };
   for (const RecordedFile& recorded : recorded_files(reader)) {
-    if (recorded.own_code || recorded.file.empty() || recorded.file == wanted) continue;
+    if (recorded.own_code || recorded.file.empty() || is_at(recorded.file, wanted)) continue;
+    // There it was put because it could not go where it belongs (choose_results()): a makeshift.
+    if (is_at(recorded.file, beside(reader.path(), own_name(reader.info()))) ||
+        is_at(recorded.file, other_name(wanted)))
+      continue;
     const Look look = look_at(reader.info(), newest, reader.is_complete(newest), recorded.file);
     if (look.state != ResultsState::current && !look.silent) continue;
     MaterializeOptions options;
@@ -154,8 +166,7 @@ ResultsPlace choose_results(const fs::path& journal, const RunInfo& info, const 
   }
   place.state = look_at(place.file);
   if (place.state != ResultsState::foreign) return place;
-  const fs::path other = place.file.parent_path() /
-                         fmt::format("{}-recovered{}", place.file.stem().string(), place.file.extension().string());
+  const fs::path other = other_name(place.file);
   place.instead += fmt::format("{}{} is another file", place.instead.empty() ? "" : ", and ", place.file.string());
   place.state = look_at(other);
   if (place.state == ResultsState::foreign)

@@ -42,7 +42,7 @@ struct RecordedFile {
 // into another folder does.
 [[nodiscard]] std::optional<RecordedFile> find_own_file(const Reader& reader);
 // The newest file elsewhere than results_file() that was made of the whole run, is still there and holds what `layout` gives
-// of it: it is compared with a replay.
+// of it: it is compared with a replay. Not one that is in a place where choose_results() puts what cannot go where it belongs.
 [[nodiscard]] std::optional<std::filesystem::path> find_file_elsewhere(const Reader& reader, const Layout& layout);
 
 // Where a run's file is, or is to be made.
