@@ -117,7 +117,7 @@ void bind_layout(py::module_& m) {
                                        name);
           },
           py::arg("transforms"), py::arg("name"), py::arg("plugins"))
-      .def_static("from_callable", &layout_from_callable, py::arg("callable"), py::arg("name"))
+      .def_static("from_callable", &layout_from_callable, py::arg("callable"), py::arg("name"), py::arg("where"))
       .def_static(
           "default", [] { return Layout(); }, "What ARTIQ writes.")
       .def(
@@ -134,6 +134,7 @@ void bind_layout(py::module_& m) {
       .def_readonly("text", &Layout::text, "What it came from.")
       .def_property_readonly("digest", &Layout::digest,
                              "32 hexadecimal digits of name, text and options; empty for the default layout.")
+      .def_property_readonly("portable", &is_portable, "Without functions: `toml` says all of it.")
       .def_property_readonly("toml", &self_contained_text, "The layout as one TOML text, whatever files it came from.")
       .def("__repr__", [](const Layout& self) { return "<daybook.Layout " + self.name + ">"; });
   m.def("transforms", [] {

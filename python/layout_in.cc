@@ -1,6 +1,8 @@
 #include "layout_in.h"
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "daybook/journal/error.h"
@@ -11,6 +13,8 @@ namespace daybook::python {
 namespace py = pybind11;
 
 namespace {
+
+constexpr std::string_view in_python = "Python, ";  // where a callable was said
 
 std::exception_ptr& callable_failure() {
   thread_local std::exception_ptr failure;
@@ -49,12 +53,17 @@ void call(const py::object& callable, const std::string& name, Plan& plan) {
 
 std::exception_ptr take_callable_failure() { return std::exchange(callable_failure(), nullptr); }
 
-Layout layout_from_callable(const py::object& callable, const std::string& name) {
+bool is_portable(const Layout& layout) {
+  return std::ranges::none_of(layout.steps, [](const LayoutStep& step) { return step.where.starts_with(in_python); });
+}
+
+Layout layout_from_callable(const py::object& callable, const std::string& name, const std::string& where) {
   if (PyCallable_Check(callable.ptr()) == 0) throw py::type_error("a transform must be callable");
   Layout layout{.name = name, .text = "# " + name + " is a function in Python\n", .steps = {}};
-  layout.steps.push_back({.name = name, .options = {}, .transform = [shared = share(callable), name](Plan& plan) {
-                            call(*shared, name, plan);
-                          }});
+  layout.steps.push_back({.name = name,
+                          .options = {},
+                          .transform = [shared = share(callable), name](Plan& plan) { call(*shared, name, plan); },
+                          .where = std::string(in_python) + where});
   return layout;
 }
 

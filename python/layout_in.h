@@ -8,8 +8,11 @@
 
 namespace daybook::python {
 
-// A Python callable that edits a plan, as a layout of one step. `name` is what messages call it.
-Layout layout_from_callable(const pybind11::object& callable, const std::string& name);
+// A Python callable that edits a plan, as a layout of one step. Messages call it by `name` and `where` ("scan.py:12").
+Layout layout_from_callable(const pybind11::object& callable, const std::string& name, const std::string& where);
+
+// A layout file could say it: no step is a Python callable.
+bool is_portable(const Layout& layout);
 
 // {"use": …} and other options, as a layout file would say them. TypeError for what no layout file could say.
 OptionValue to_option(const pybind11::handle& value);

@@ -2,8 +2,8 @@
 
 import contextlib
 import dataclasses
+import importlib
 import os
-import sys
 import threading
 from typing import Any, Iterator, Mapping, Optional, Union
 
@@ -55,11 +55,11 @@ _own_turn = threading.RLock()
 
 @contextlib.contextmanager
 def hdf5_turn() -> Iterator[None]:
-    """One HDF5 user at a time: Daybook and h5py may share one library, which is not thread-safe."""
-    objects = sys.modules.get("h5py._objects")
-    with _own_turn:
-        if objects is None:
-            yield
-        else:
-            with objects.phil:
-                yield
+    """One HDF5 user at a time: Daybook and h5py may share one library, which is not thread-safe. h5py is imported where it is
+    installed: another thread that imported it while a file is being made would not know of us."""
+    try:
+        turn = importlib.import_module("h5py._objects").phil
+    except ImportError:
+        turn = _own_turn
+    with turn:
+        yield

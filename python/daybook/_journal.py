@@ -87,6 +87,7 @@ class Journal:
         if not isinstance(core, _core.Journal):
             raise TypeError("use daybook.Journal.create(path, …) or daybook.Journal.open(path)")
         self._core = core
+        self._ended = False
 
     @classmethod
     def create(
@@ -118,7 +119,11 @@ class Journal:
 
         InvalidError if `path` exists; StorageError on a network share, or if the disk refuses.
         """
-        text = "" if layout is None else make_layout(layout).toml
+        chosen = None if layout is None else make_layout(layout)
+        if chosen is not None and not chosen.portable:
+            raise _core.InvalidError(f"journal {path!s}: its layout {chosen.name} has a function, which a journal cannot "
+                                     "keep: use layout files, names and dictionaries")
+        text = "" if chosen is None else chosen.toml
         return cls(_core.Journal.create(path, rid, class_name, expid, start_time, software_version, text,
                                         str(results), intake_bytes, commit_interval, full_timeout, history_bytes))
 
@@ -253,10 +258,12 @@ class Journal:
     def finish(self, how: str = "ok") -> None:
         """Ends the run ("ok", or what went wrong), commits everything and closes the journal."""
         self._core.finish(_name("how a run ended", how))
+        self._ended = True
 
     def close(self) -> None:
         """Commits everything and closes without ending the run. Idempotent."""
         self._core.close()
+        self._ended = True
 
     def statistics(self) -> Statistics:
         """What was appended, committed and waited for."""
@@ -277,6 +284,8 @@ class Journal:
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
+        if self._ended:
+            return
         if kind is None:
             self.finish()
             return

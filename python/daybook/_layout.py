@@ -269,7 +269,10 @@ def _named(options: Mapping[str, Any]) -> Dict[str, Any]:
 
 def _from_callable(function: Callable[[Plan], Any]) -> Layout:
     name = getattr(function, "__name__", type(function).__name__)
-    return Layout.from_callable(lambda core: function(Plan(core)), name)
+    code = getattr(function, "__code__", None)
+    where = type(function).__module__ if code is None else \
+        f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}"
+    return Layout.from_callable(lambda core: function(Plan(core)), name, where)
 
 
 def _looks_like_text(text: str) -> bool:

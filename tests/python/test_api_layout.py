@@ -124,7 +124,7 @@ def test_no_file(run, out):
 def test_an_exception_in_a_function(run, out):
     def broken(plan):
         return plan.nonsense
-    with pytest.raises(daybook.InvalidError, match=r"layout broken: transform 1 \(broken\).*AttributeError") as info:
+    with pytest.raises(daybook.InvalidError, match=r"layout broken: transform 1 \(broken, .*test_api_layout.py:\d+\).*AttributeError") as info:
         run.replay(out, layout=broken)
     assert isinstance(info.value.__cause__, AttributeError) and not out.exists()
     report = run.replay(out, layout=broken, use_default=True)
