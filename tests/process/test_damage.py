@@ -79,7 +79,7 @@ def test_marked_value(sound, daybook, tmp_path):
     (bad / "data.mdb").write_bytes(data)
 
     found = daybook("verify", bad, expect=1)
-    assert any(str(number) in line and "bad.daybook" in line for line in found.lines), found.out
+    assert any(line.count(f"event {number}") == 1 and "bad.daybook" in line for line in found.lines), found.out
     damage = daybook("verify", bad, "--json", expect=1).json
     assert [d["sequence"] for d in damage["damage"]] == [number] and damage["events"] == damage["last"] - 1
     for command in (["replay", bad, "-o", tmp_path / "bad.h5", "--no-record"], ["log", bad]):
