@@ -222,7 +222,8 @@ class Pass {
     for (const auto& [name, other] : databases)
       if (name != detail::run_db && name != detail::heads_db && name != detail::detours_db &&
           name != detail::checkpoints_db && name != detail::events_db)
-        trees.walk(other, [](const PageTrees::Entry&) {}, problems(name + ": "));
+        trees.walk(
+            other, [](const PageTrees::Entry&) {}, problems(name + ": "));
     trees.walk_free(problems("list of free pages: "));
     const auto* events = tree(detail::events_db);
     if (events != nullptr) trees.keep_edge(*events);
