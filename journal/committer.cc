@@ -237,6 +237,22 @@ bool may_be_retried(const std::exception_ptr& failure) {
   }
 }
 
+// What everybody is told from then on. Out of memory in here, it stays as it was.
+std::exception_ptr final_failure(std::exception_ptr failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const StorageError& e) {
+    try {
+      return std::make_exception_ptr(
+          StorageError(std::string(e.what()) + ": nothing more is recorded: open the journal anew"));
+    } catch (const std::bad_alloc&) {
+      return failure;
+    }
+  } catch (...) {
+    return failure;
+  }
+}
+
 }  // namespace
 
 void Committer::commit_batch(Order& order) {
@@ -292,7 +308,7 @@ void Committer::attempt(Order& order, const std::function<StoredState(Commit&, S
 }
 
 void Committer::record_failure(const Order& /*held*/, std::exception_ptr failure, bool final) {
-  failure_ = std::move(failure);
+  failure_ = final ? final_failure(std::move(failure)) : std::move(failure);
   broken_ = broken_ || final;
 }
 
@@ -309,7 +325,7 @@ void Committer::sync() {
   } catch (const StorageError&) {
     order.lock();
     record_failure(order, std::current_exception(), true);
-    throw;
+    std::rethrow_exception(failure_);
   }
 }
 

@@ -101,6 +101,33 @@ int compare(std::span<const std::byte> a, std::span<const std::byte> b, KeyOrder
   return a.size() < b.size() ? -1 : a.size() > b.size() ? 1 : 0;
 }
 
+using Bytes = std::span<const std::byte>;
+
+// An entry of a tree's page.
+struct Node {
+  std::uint16_t low = 0, high = 0, flags = 0;
+  Bytes key, rest;  // rest: from the end of the key to the end of the page
+  [[nodiscard]] std::uint64_t data_size() const { return low | std::uint64_t{high} << 16; }
+  [[nodiscard]] PageNumber child() const { return low | std::uint64_t{high} << 16 | std::uint64_t{flags} << 32; }
+};
+
+std::optional<Node> find_node(Bytes bytes, std::size_t slot) {
+  if (page_header + 2 * slot + 2 > bytes.size()) return std::nullopt;
+  const std::size_t offset = load<std::uint16_t>(bytes, page_header + 2 * slot);
+  if (offset < page_header || offset % 2 != 0 || offset + node_header > bytes.size()) return std::nullopt;
+  const std::size_t key_size = load<std::uint16_t>(bytes, offset + 6);
+  if (key_size > bytes.size() - offset - node_header) return std::nullopt;
+  return Node{load<std::uint16_t>(bytes, offset), load<std::uint16_t>(bytes, offset + 2),
+              load<std::uint16_t>(bytes, offset + 4), bytes.subspan(offset + node_header, key_size),
+              bytes.subspan(offset + node_header + key_size)};
+}
+
+// Of a tree's page; 0 where its bounds cannot be.
+std::size_t slots_of(Bytes bytes) {
+  const std::size_t lower = load<std::uint16_t>(bytes, 12);
+  return lower < page_header || lower > bytes.size() ? 0 : (lower - page_header) / 2;
+}
+
 }  // namespace
 
 PageFile::PageFile(const std::filesystem::path& file) : path_(file), fd_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
@@ -159,13 +186,13 @@ std::vector<Meta> PageFile::metas(const Problems& problems) const {
     if ((second = load_meta(fetch(other), 1, other, why))) page_size = other;
   }
   std::optional<Meta> first = load_meta(zero, 0, page_size, why_zero);
-  if (!first) problems({0, "a meta page, is damaged: " + why_zero});
-  if (!second) problems({1, "a meta page, is damaged: " + why_one});
+  if (!first) problems({0, "is a meta page, and damaged: " + why_zero});
+  if (!second) problems({1, "is a meta page, and damaged: " + why_one});
   // Each transaction follows the one before. Where they do not, the newer one may be an old one with a damaged number.
   if (first && second && first->transaction != second->transaction &&
       std::max(first->transaction, second->transaction) - std::min(first->transaction, second->transaction) != 1)
-    problems({0, "the meta page of transaction " + number(first->transaction) +
-                     " does not go with page 1, of transaction " + number(second->transaction)});
+    problems({0, "is the meta page of transaction " + number(first->transaction) +
+                     " and does not go with page 1, of transaction " + number(second->transaction)});
   std::vector<Meta> found;
   for (const auto& meta : {first, second})
     if (meta) found.push_back(*meta);
@@ -233,24 +260,6 @@ class PageTrees::Walk {
   }
 
  private:
-  using Bytes = std::span<const std::byte>;
-  struct Node {
-    std::uint16_t low = 0, high = 0, flags = 0;
-    Bytes key, rest;  // rest: from the end of the key to the end of the page
-    [[nodiscard]] std::uint64_t data_size() const { return low | std::uint64_t{high} << 16; }
-    [[nodiscard]] PageNumber child() const { return low | std::uint64_t{high} << 16 | std::uint64_t{flags} << 32; }
-  };
-
-  static std::optional<Node> find_node(Bytes bytes, std::size_t slot) {
-    const std::size_t offset = load<std::uint16_t>(bytes, page_header + 2 * slot);
-    if (offset < page_header || offset % 2 != 0 || offset + node_header > bytes.size()) return std::nullopt;
-    const std::size_t key_size = load<std::uint16_t>(bytes, offset + 6);
-    if (key_size > bytes.size() - offset - node_header) return std::nullopt;
-    return Node{load<std::uint16_t>(bytes, offset), load<std::uint16_t>(bytes, offset + 2),
-                load<std::uint16_t>(bytes, offset + 4), bytes.subspan(offset + node_header, key_size),
-                bytes.subspan(offset + node_header + key_size)};
-  }
-
   // Every key below must be from `low` up to, but without, `high`; empty: no bound.
   void page(PageNumber at, std::uint16_t level, Bytes low, Bytes high) {
     if (level > max_depth) return problems_({at, "is deeper than a tree can be"});
@@ -387,7 +396,8 @@ void PageTrees::keep_edge(const Tree& tree) {
   }
 }
 
-void PageTrees::walk_free(const Problems& problems) {
+std::vector<PageNumber> PageTrees::walk_free(const Problems& problems) {
+  std::vector<PageNumber> found;
   if ((meta_.free.flags & integer_keys) == 0) problems({meta_.page, "the list of free pages lacks its flag"});
   walk(
       meta_.free,
@@ -396,18 +406,68 @@ void PageTrees::walk_free(const Problems& problems) {
         if (entry.key.size() != 8 || entry.value.size() % 8 != 0 ||
             count > entry.value.size() / 8 - (entry.value.empty() ? 0 : 1))
           return problems({entry.page, "an entry of the list of free pages is damaged"});
+        PageNumber before = no_page;
         for (std::uint64_t i = 1; i <= count; ++i) {
           const auto page = load<PageNumber>(entry.value, 8 * i);
           if (page < 2 || page > meta_.last_page)
             return problems({entry.page, "the list of free pages names page " + number(page)});
+          if (page >= std::exchange(before, page))
+            return problems({entry.page, "the list of free pages is out of order at page " + number(page)});
           if (page >= whole_pages_) ++free_behind_end_;
           if (page >= free_.size()) continue;
           if (free_[page])
             return problems({entry.page, "the list of free pages names page " + number(page) + " twice"});
           free_[page] = true;
+          found.push_back(page);
         }
       },
       problems, KeyOrder::integers);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+PageTrees::Label PageTrees::label(PageNumber page) const {
+  std::vector<std::byte> bytes;
+  for (std::uint16_t level = 0; level < max_depth && read_page(page, bytes); ++level) {
+    if (load<std::uint64_t>(bytes, 0) != page) return {};
+    const auto flags = load<std::uint16_t>(bytes, 10);
+    if (flags == overflow_page && level == 0) {
+      const auto pages = load<std::uint32_t>(bytes, 12);
+      bytes.erase(bytes.begin(), bytes.begin() + page_header);
+      return {.pages = pages, .overflow = true, .begin = std::move(bytes)};
+    }
+    const auto first = slots_of(bytes) == 0 ? std::nullopt : find_node(bytes, 0);
+    if (!first) return {};
+    if (flags == leaf_page) return {.pages = 1, .overflow = false, .begin = {first->key.begin(), first->key.end()}};
+    // The first key of a branch may be left out: it is that of the pages below.
+    if (flags != branch_page) return {};
+    page = first->child();
+  }
+  return {};
+}
+
+bool PageTrees::leads_to(const Tree& tree, std::span<const std::byte> key, PageNumber page) const {
+  std::vector<std::byte> bytes;
+  PageNumber at = tree.root;
+  for (std::uint16_t level = 0; level < max_depth && at >= 2 && read_page(at, bytes); ++level) {
+    if (at == page) return true;
+    const auto slots = slots_of(bytes);
+    // The last node that is not behind the key; the first one of a branch never is.
+    std::size_t low = 0, high = slots;
+    while (high - low > 1) {
+      const auto middle = low + (high - low) / 2;
+      const auto node = find_node(bytes, middle);
+      if (!node) return false;
+      (compare(node->key, key, KeyOrder::bytes) <= 0 ? low : high) = middle;
+    }
+    const auto node = slots == 0 ? std::nullopt : find_node(bytes, low);
+    if (!node) return false;
+    if ((load<std::uint16_t>(bytes, 10) & branch_page) == 0)
+      return (node->flags & big_data) != 0 && node->rest.size() >= sizeof(PageNumber) &&
+             compare(node->key, key, KeyOrder::bytes) == 0 && load<PageNumber>(node->rest, 0) == page;
+    at = node->child();
+  }
+  return false;
 }
 
 }  // namespace daybook::detail

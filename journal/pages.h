@@ -89,8 +89,18 @@ class PageTrees {
   void walk(const Tree& tree, const Visitor& visit, const Problems& problems, KeyOrder order = KeyOrder::bytes);
   // Copies the pages on the path to the last entry, for a later walk.
   void keep_edge(const Tree& tree);
-  // Reads LMDB's list of free pages; afterwards free(page) answers.
-  void walk_free(const Problems& problems);
+  // Reads LMDB's list of free pages; afterwards free(page) answers. Returns them, the lowest first, without those behind
+  // the end of the file.
+  std::vector<PageNumber> walk_free(const Problems& problems);
+  // What a page is by its own word, be it in use or left over from an earlier transaction.
+  struct Label {
+    std::uint64_t pages = 0;       // that begin here; 0: it is not the first page of anything
+    bool overflow = false;         // of a large value; else of a tree
+    std::vector<std::byte> begin;  // the value's first bytes, or the first key on the page or below it
+  };
+  [[nodiscard]] Label label(PageNumber page) const;
+  // Whether the way from the root of a tree to `key` goes over this page, or the key's large value begins there.
+  [[nodiscard]] bool leads_to(const Tree& tree, std::span<const std::byte> key, PageNumber page) const;
   // Free pages need never have been written, so the file may end before them: true if nothing else is missing.
   [[nodiscard]] bool complete() const {
     return meta_.last_page + 1 - std::min(whole_pages_, meta_.last_page + 1) <= free_behind_end_;

@@ -61,7 +61,10 @@ struct ReaderStatus {
 //
 // Events and values returned borrow from the snapshot: they die with it, and with refresh(). A Reader belongs to one
 // thread at a time. A long-lived snapshot keeps a live journal from reusing space.
-// Every read checks the record's checksum: CorruptError names file and sequence number.
+// Every read checks the record's checksum: CorruptError names file and sequence number. LMDB's own pages have no
+// checksums, and LMDB trusts them: where those are damaged, reading may end the process (SIGBUS, SIGSEGV, SIGABRT). What
+// may be damaged is safe to look at by verify() and salvage(), which do without LMDB, or in a process of its own, as the
+// program `daybook` does it.
 class Reader {
  public:
   // UnsupportedError: not a journal (says what it is), a newer format. CorruptError: damaged.

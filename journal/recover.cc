@@ -6,6 +6,7 @@
 #include "daybook/journal/crash_point.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/foreign.h"
+#include "daybook/journal/free_list.h"
 #include "daybook/journal/recovery.h"
 #include "daybook/journal/request_file.h"
 
@@ -73,6 +74,7 @@ OpenedForWriting open_for_writing(const std::filesystem::path& journal) {
   require_journal(journal);
   OpenedForWriting opened;
   opened.lock.emplace(journal / "data.mdb");
+  require_sound_free_list(journal);
   opened.store = Store::open(journal, Store::Access::write);
   {
     const auto transaction = opened.store->begin_read();

@@ -29,6 +29,8 @@ struct Recovery {
 // Brings the journal of a dead writer to a clean state: intact intake records newer than the last commit are
 // committed, torn ones dropped, the intake removed, the run marked crashed. Repeating it changes nothing. A journal
 // that is being written, or was closed, is left alone (needed = false).
+// Before anything is written LMDB's list of free pages is checked, as a damaged one would make LMDB overwrite what is
+// intact: CorruptError then, and nothing has changed (Journal::open() does the same).
 // Throws CorruptError, UnsupportedError (not a journal, newer format), StorageError (no room, read-only).
 Recovery recover(const std::filesystem::path& dir);
 

@@ -218,6 +218,12 @@ class Pass {
     if (const auto found = databases.find(detail::detours_db); found != databases.end())
       detours = read_index(trees, &found->second, "detours: ");
     const auto checkpoints = read_index(trees, tree(detail::checkpoints_db), "checkpoints: ");
+    // Books that only a writer reads, and what later versions may have added.
+    for (const auto& [name, other] : databases)
+      if (name != detail::run_db && name != detail::heads_db && name != detail::detours_db &&
+          name != detail::checkpoints_db && name != detail::events_db)
+        trees.walk(
+            other, [](const PageTrees::Entry&) {}, problems(name + ": "));
     trees.walk_free(problems("list of free pages: "));
     const auto* events = tree(detail::events_db);
     if (events != nullptr) trees.keep_edge(*events);

@@ -27,8 +27,9 @@ class Judge {
     report_.bytes = summary.disk_bytes;
     if (summary.live && !locked_) return keep("live", true);
     if (summary.salvaged) return keep("salvaged: it is what is left of a damaged run", false);
-    if (fs::exists(journal_ / "intake") || summary.phase != Phase::finished)
-      return keep("crashed: run 'daybook recover' first", false);
+    if (fs::exists(journal_ / "intake")) return keep("crashed: run 'daybook recover' first", false);
+    if (summary.phase != Phase::finished)
+      return keep("crashed: it never says that the run has ended, so it is for you to remove by hand", false);
     const Reader reader(journal_);
     const Nanoseconds end = reader.event(reader.last_of_run()).time;
     if (end >= options_.ended_before) return keep("not old enough", true);

@@ -145,9 +145,11 @@ void print_lines(const Options& options, const Salvage& found) {
     fmt::print(stderr, "{}: {} bytes could not be read from the disk\n", options.damaged, found.unreadable);
   if (found.info_made)
     fmt::print(stderr, "{}: the run's description is lost; number, class and start are guessed\n", options.journal);
+  const std::string run = found.info.class_name.empty()
+                              ? "a run without a name"
+                              : fmt::format("run {} {}", found.info.rid, printable(found.info.class_name));
   fmt::print(
-      stderr, "{}: run {} {}, {} of {} events came back{}\n", options.journal, found.info.rid,
-      printable(found.info.class_name), found.events, found.last,
+      stderr, "{}: {}, {} of {} events came back{}\n", options.journal, run, found.events, found.last,
       found.lost == 0 ? ": nothing is lost" : fmt::format(", {} {} lost", found.lost, found.lost == 1 ? "is" : "are"));
 }
 

@@ -25,7 +25,9 @@ struct Options {
 };
 
 std::string damage_text(const std::string& journal, const Damage& damage) {
-  if (damage.sequence == 0) return fmt::format("{}: {}", journal, printable(damage.what));
+  // Most say themselves of which event they are.
+  if (damage.sequence == 0 || damage.what.starts_with(fmt::format("event {}", damage.sequence)))
+    return fmt::format("{}: {}", journal, printable(damage.what));
   return fmt::format("{}: event {}: {}", journal, damage.sequence, printable(damage.what));
 }
 
@@ -89,7 +91,7 @@ int verify_run(const Options& options) {
   if (found.elided != 0)
     fmt::print(stderr, "{}: {} events keep their record without its payload, which retention has dropped\n",
                options.journal, found.elided);
-  if (!found.intake.empty()) fmt::print(stderr, "{}: {}\n", options.journal, printable(found.intake));
+  if (!found.intake.empty()) fmt::print(stderr, "{}: intake: {}\n", options.journal, printable(found.intake));
   if (!options.file.empty() && !compared)
     fmt::print(stderr, "{}: not compared, since the journal is damaged\n", options.file);
   if (found.salvaged) fmt::print(stderr, "{}: {}\n", options.journal, salvage_text(*found.salvaged));

@@ -1,7 +1,9 @@
-// The crash laboratory: crash_lab kill|power|faults. Exit status 0: every promise was kept; 1: violations, each printed
+// The crash laboratory: crash_lab kill|power|faults|failures. Exit status 0: every promise was kept; 1: violations, each printed
 // with the command that shows it again. With --planted the other way round.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -14,28 +16,36 @@ int main(int count, char** arguments) {
       "Kills writers, cuts their power and fails their calls, and compares what is left with what was promised");
   app.require_subcommand(1);
   Order order;
-  const auto hall = [&](const char* name, const char* what) {
-    auto* command = app.add_subcommand(name, what);
+  struct Hall {
+    const char* name;
+    const char* what;
+    const char* unit;
+    Tally (*run)(const Order&);
+    const CLI::App* command = nullptr;
+  };
+  std::array<Hall, 4> halls{
+      {{"kill", "SIGKILL at random moments, at named points and at system calls", "kills", run_kills},
+       {"power", "disks that a power cut may leave", "crash images", run_power_cuts},
+       {"faults", "system calls and allocations that fail, each in turn", "faults", run_faults},
+       {"failures", "those of docs/failures.md that need a disk which misbehaves", "failures", run_failures}}};
+  for (auto& hall : halls) {
+    auto* command = app.add_subcommand(hall.name, hall.what);
     command->add_option("--seed", order.seed, "of the first run; later ones count on from it")->capture_default_str();
     command->add_option("--count", order.count, "how many kills, images or faults");
-    command->add_option("--only", order.only, "the scenario, or the crash point");
+    command->add_option("--only", order.only, "the scenario, the crash point, the fault or the failure");
     command->add_option("--planted", order.planted, "a bug to put in; then not to find it is the failure");
     command->add_option("--log", order.log, "power: build the images of this log");
     command->add_option("--nth", order.nth, "this one only");
-    return command;
-  };
-  const auto* kill = hall("kill", "SIGKILL at random moments, at named points and at system calls");
-  const auto* power = hall("power", "disks that a power cut may leave");
-  const auto* faults = hall("faults", "system calls and allocations that fail, each in turn");
+    hall.command = command;
+  }
   CLI11_PARSE(app, count, arguments);
   try {
     const auto begun = std::chrono::steady_clock::now();
-    const auto tally = kill->parsed() ? run_kills(order) : power->parsed() ? run_power_cuts(order) : run_faults(order);
+    const auto& hall = *std::find_if(halls.begin(), halls.end(), [](const Hall& one) { return one.command->parsed(); });
+    const auto tally = hall.run(order);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-    const char* unit = kill->parsed() ? "kills" : power->parsed() ? "crash images" : "faults";
-    static_cast<void>(faults);
     std::printf("seed %llu: %llu %s, %llu events compared, %llu violations, in %.1f s\n",
-                static_cast<unsigned long long>(order.seed), static_cast<unsigned long long>(tally.runs), unit,
+                static_cast<unsigned long long>(order.seed), static_cast<unsigned long long>(tally.runs), hall.unit,
                 static_cast<unsigned long long>(tally.events), static_cast<unsigned long long>(tally.violations),
                 took.count());
     const bool found = tally.violations != 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The laboratory's three halls. Each returns how many violations it saw, says each with the command that shows it again,
+// The laboratory's halls. Each returns how many violations it saw, says each with the command that shows it again,
 // and adds up what it did.
 
 #include <cstdint>
@@ -28,5 +28,6 @@ struct Tally {
 Tally run_kills(const Order& order);
 Tally run_power_cuts(const Order& order);
 Tally run_faults(const Order& order);
+Tally run_failures(const Order& order);
 
 }  // namespace daybook::crash

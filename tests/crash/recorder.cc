@@ -91,6 +91,9 @@ detail::Verdict judge(Call call) {
     case Fault::Effect::kill_after:
       verdict.kill_after = true;
       break;
+    case Fault::Effect::stuck:
+      while (s.armed != Call::none) ::usleep(1000);
+      break;
   }
   return verdict;
 }

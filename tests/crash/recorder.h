@@ -93,7 +93,8 @@ enum class Call : std::uint8_t {
 struct Fault {
   Call call = Call::none;
   std::uint64_t nth = 1;  // from when it was armed, counted from 1
-  enum class Effect : std::uint8_t { error, short_transfer, kill_before, kill_after } effect = Effect::error;
+  // stuck: it does not return until disarm().
+  enum class Effect : std::uint8_t { error, short_transfer, kill_before, kill_after, stuck } effect = Effect::error;
   int error = 0;
   bool lasting = false;  // all later ones, too, until disarm()
 };

@@ -3,6 +3,7 @@ and never a wrong value, a crash or a hang. DAYBOOK_SEED=N tries other bits."""
 
 import os
 import random
+import re
 import shutil
 
 import numpy as np
@@ -73,19 +74,36 @@ def test_marked_value(sound, daybook, tmp_path):
     number = next(e["sequence"] for e in daybook("log", run, "--json").json_lines if e.get("key") == "marked")
     bad = copy(run, tmp_path)
     data = bytearray((bad / "data.mdb").read_bytes())
-    at = data.find(MARK)
-    assert at > 0 and data.find(MARK, at + 3 * len(MARK)) < 0, "the value is not in the file exactly once"
-    data[at + 5] ^= 4
+    # In every copy: pages of earlier commits may hold one, too.
+    places = [found.start() for found in re.finditer(re.escape(MARK * 3), bytes(data))]
+    assert places, "the value is not in the file"
+    for at in places:
+        data[at + 5] ^= 4
     (bad / "data.mdb").write_bytes(data)
 
     found = daybook("verify", bad, expect=1)
-    assert any(str(number) in line and "bad.daybook" in line for line in found.lines), found.out
+    assert any(line.count(f"event {number}") == 1 and "bad.daybook" in line for line in found.lines), found.out
     damage = daybook("verify", bad, "--json", expect=1).json
     assert [d["sequence"] for d in damage["damage"]] == [number] and damage["events"] == damage["last"] - 1
     for command in (["replay", bad, "-o", tmp_path / "bad.h5", "--no-record"], ["log", bad]):
         result = daybook(*command, expect=1)
         one_line(result, "bad.daybook", number)
     assert not (tmp_path / "bad.h5").exists()
+
+
+def test_zeroed_pages(sound, daybook, tmp_path):
+    """LMDB gives up on some of them by an assertion, which is told in our words and not in its own."""
+    original = (sound[0] / "data.mdb").read_bytes()
+    ended = 0
+    for page in range(2, len(original) // 4096):
+        bad = copy(sound[0], tmp_path)
+        (bad / "data.mdb").write_bytes(original[:4096 * page] + bytes(4096) + original[4096 * (page + 1):])
+        result = daybook("log", bad, expect=None, timeout=60)
+        assert result.code in (0, 1), f"page {page}: {result!r}"
+        if result.code:
+            one_line(result, "bad.daybook")
+        ended += "signal" in result.err
+    assert ended, "no page was one that LMDB gives up on"
 
 
 @pytest.mark.parametrize("seed", range(BASE, BASE + 8), ids=lambda s: f"s{s}")

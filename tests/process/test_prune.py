@@ -34,9 +34,10 @@ def test_what_is_kept(daybook, tmp_path):
     assert "not old enough" in daybook("prune", tmp_path / "young", "--older-than", "5000w", "--materialized").out
 
     crashed(daybook, tmp_path / "crashed")
-    assert "crashed" in daybook("prune", tmp_path / "crashed", *OLD, expect=1).out
+    assert "crashed: run 'daybook recover'" in daybook("prune", tmp_path / "crashed", *OLD, expect=1).out
     daybook("recover", tmp_path / "crashed")
-    assert "crashed" in daybook("prune", tmp_path / "crashed", *OLD, expect=1).out
+    told = daybook("prune", tmp_path / "crashed", *OLD, expect=1).out
+    assert "crashed" in told and "by hand" in told and "daybook recover" not in told, "what it says was done already"
 
     with live(daybook, tmp_path / "live"):
         assert "live" in daybook("prune", tmp_path / "live", *OLD).out

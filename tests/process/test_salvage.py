@@ -9,6 +9,7 @@ import pytest
 
 from h5compare import compare
 from runs import journal
+from test_recover import crashed
 from trace_oracle import Experiment
 
 MARK = b"a value that is easy to find in a file"
@@ -118,6 +119,18 @@ def test_without_index(sound, daybook, tmp_path):
             continue
         at = daybook("show", saved, key, "--json").json["sequence"]
         assert now.out == daybook("show", run, key, "--at", at).out
+
+
+def test_the_intake_alone(daybook, tmp_path):
+    """Nothing tells of which run it is: said in words, not by a number nobody gave."""
+    run, _ = crashed(daybook, tmp_path)
+    alone = tmp_path / "alone"
+    alone.write_bytes((run / "intake").read_bytes())
+    assert "intake: " in daybook("verify", run).err
+    told = daybook("salvage", alone, "-o", tmp_path / "saved.daybook", expect=3)
+    assert "a run without a name" in told.err and "run 0" not in told.err, repr(told)
+    assert "description is lost" in told.err
+    daybook("verify", tmp_path / "saved.daybook")
 
 
 def test_nothing_left(daybook, tmp_path):
