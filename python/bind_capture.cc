@@ -174,28 +174,38 @@ void bind_capture(py::module_& m) {
       .def("expect_stage", &Capture::expect_stage)
       .def("reconcile", &Capture::reconcile)
       .def("is_current", &Capture::is_current)
-      .def("set_storage", [](Capture& c, const py::object& key,
-                             const py::object& options) { c.set_storage(key.ptr(), options.ptr()); })
-      .def("put",
-           [](Capture& c, const std::string& key, const py::object& value) {
-             Keep keep;
-             const Value taken = to_value(value.ptr(), keep);
-             with_journal(c, [&](Journal& journal) { return journal.set(key, taken); });
-           })
-      .def("set_attribute",
-           [](Capture& c, const std::string& key, const std::string& name, const py::object& value) {
-             Keep keep;
-             const Value taken = to_value(value.ptr(), keep);
-             with_journal(c, [&](Journal& journal) { return journal.set_attribute(key, name, taken); });
-           })
-      .def("stage",
-           [](Capture& c, const std::string& stage, double run_time) {
-             return with_journal(c, [&](Journal& journal) { return journal.stage(stage, run_time); });
-           })
-      .def("checkpoint",
-           [](Capture& c, const std::string& name) {
-             return with_journal(c, [&](Journal& journal) { return journal.checkpoint(name); });
-           })
+      .def(
+          "set_storage",
+          [](Capture& c, const py::object& key, const py::object& options) { c.set_storage(key.ptr(), options.ptr()); },
+          py::arg("key"), py::arg("options"))
+      .def(
+          "put",
+          [](Capture& c, const std::string& key, const py::object& value) {
+            Keep keep;
+            const Value taken = to_value(value.ptr(), keep);
+            with_journal(c, [&](Journal& journal) { return journal.set(key, taken); });
+          },
+          py::arg("key"), py::arg("value"))
+      .def(
+          "set_attribute",
+          [](Capture& c, const std::string& key, const std::string& name, const py::object& value) {
+            Keep keep;
+            const Value taken = to_value(value.ptr(), keep);
+            with_journal(c, [&](Journal& journal) { return journal.set_attribute(key, name, taken); });
+          },
+          py::arg("key"), py::arg("name"), py::arg("value"))
+      .def(
+          "stage",
+          [](Capture& c, const std::string& stage, double run_time) {
+            return with_journal(c, [&](Journal& journal) { return journal.stage(stage, run_time); });
+          },
+          py::arg("stage"), py::arg("run_time"))
+      .def(
+          "checkpoint",
+          [](Capture& c, const std::string& name) {
+            return with_journal(c, [&](Journal& journal) { return journal.checkpoint(name); });
+          },
+          py::arg("name"))
       .def("commit", [](Capture& c) { with_journal(c, [](Journal& journal) { journal.commit(); }); })
       .def("sync", [](Capture& c) { with_journal(c, [](Journal& journal) { journal.sync(); }); })
       .def(
@@ -223,10 +233,17 @@ void bind_capture(py::module_& m) {
           },
           py::arg("file"), py::arg("layout"), py::arg("digest"), py::arg("up_to"), py::arg("text") = "");
 
-  m.def("find_checkpoint_request", [](const std::string& journal) { return find_checkpoint_request(journal); });
-  m.def("remove_checkpoint_request", [](const std::string& journal) { remove_checkpoint_request(journal); });
-  m.def("journal_folder", [](const std::string& results) { return journal_folder(results).string(); });
-  m.def("is_live", [](const std::string& journal) { return summarize(journal).live; });
+  m.def(
+      "find_checkpoint_request", [](const std::string& journal) { return find_checkpoint_request(journal); },
+      py::arg("journal"));
+  m.def(
+      "remove_checkpoint_request", [](const std::string& journal) { remove_checkpoint_request(journal); },
+      py::arg("journal"));
+  m.def(
+      "journal_folder", [](const std::string& results) { return journal_folder(results).string(); },
+      py::arg("results"));
+  m.def(
+      "is_live", [](const std::string& journal) { return summarize(journal).live; }, py::arg("journal"));
   m.def("state_folder", [] { return state_folder().string(); });
 }
 

@@ -149,7 +149,14 @@ void copy_region(const Elements& elements, const Region& region, std::byte* out)
   });
 }
 
-Print item_print(PyObject* item) {
+namespace {
+
+// A list can hold itself; nothing that HDF5 can hold is nested so deep.
+constexpr int deepest = 64;
+
+Print list_print(PyObject* list, int depth);
+
+Print item_print(PyObject* item, int depth) {
   if (PyFloat_CheckExact(item)) {
     const double value = PyFloat_AS_DOUBLE(item);
     std::uint64_t bits;
@@ -173,17 +180,32 @@ Print item_print(PyObject* item) {
     for (std::size_t d = 0; d < elements->rank; ++d) print = mix(static_cast<std::uint64_t>(elements->shape[d]), print);
     return mix(6, print);
   }
-  if (PyList_CheckExact(item)) return mix(7, list_print(item));
+  if (PyList_CheckExact(item)) return mix(7, depth < deepest ? list_print(item, depth + 1) : 0);
   Keep keep;
   return mix(8, value_print(to_value(item, keep)));
 }
 
-Print list_print(PyObject* list) {
+// An item's content may run Python code (its repr), which may change the list.
+Print list_print(PyObject* list, int depth) {
   Print sum = 0;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i)
-    sum += mix(static_cast<std::uint64_t>(i), item_print(PyList_GET_ITEM(list, i)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    PyObject* const item = PyList_GET_ITEM(list, i);
+    Py_INCREF(item);
+    try {
+      sum += mix(static_cast<std::uint64_t>(i), item_print(item, depth));
+    } catch (...) {
+      Py_DECREF(item);
+      throw;
+    }
+    Py_DECREF(item);
+  }
   return sum;
 }
+
+}  // namespace
+
+Print item_print(PyObject* item) { return item_print(item, 0); }
+Print list_print(PyObject* list) { return list_print(list, 0); }
 
 Print value_print(const Value& value) {
   Print print = mix(static_cast<std::uint64_t>(value.form()), value.count());

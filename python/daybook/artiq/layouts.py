@@ -51,23 +51,20 @@ def text_of(experiment, settings):
     daybook.Error or OSError with file, line and reason."""
     wanted, source = _wanted(experiment, settings)
     steps = [step for step in _resolved(wanted, source) if step is not None and not callable(step)]
-    return daybook.layout_text(steps) if steps else ""
+    return daybook.layout(steps).toml if steps else ""
 
 
 def replay(journal, path, experiment, settings):
     """Makes the file in this process, since the layout has Python functions in it; a report as the program gives it."""
     wanted, source = _wanted(experiment, settings)
+    layout = daybook.layout(_resolved(wanted, source))
     with daybook.open(journal) as run:
-        try:
-            report = run.replay(path, layout=_resolved(wanted, source))
-            failure = None
-        except daybook.InvalidError as error:
-            failure = str(error)
-            report = run.replay(path)
+        report = run.replay(path, layout=layout, use_default=True)
     return {
-        "file": None if report.file is None else os.fspath(report.file),
+        "file": report.file,
         "sequence": report.up_to,
-        "layout": report.layout,
-        "layout_failure": failure,
+        "layout": "artiq" if report.layout_failure else layout.name,
+        "layout_digest": "" if report.layout_failure else layout.digest,
+        "layout_failure": report.layout_failure,
         "refused": [{"group": item.group, "key": item.key, "reason": item.reason} for item in report.refused],
     }
