@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import shutil
 import sys
 import threading
 import weakref
@@ -212,6 +213,23 @@ class Session:
         self.capture.detach("fault")
         self.on_fault(str(failure))
 
+    def move_journal(self):
+        """Takes a journal that does not go on, with all that is in it, to the state folder. True if its room is free now."""
+        self.capture.detach("fault")
+        if self.path is None or not os.path.isdir(self.path):
+            return False
+        spare = os.path.join(_core.state_folder(), "runs")
+        os.makedirs(spare, exist_ok=True)
+        if os.stat(spare).st_dev == os.stat(self.path).st_dev:
+            return False
+        target = os.path.join(spare, f"{self.uuid}-{os.path.basename(self.path)}")
+        shutil.copytree(self.path, target)
+        shutil.rmtree(self.path)
+        logger.warning("Daybook: the journal was moved to %s, to make room for the results file", target)
+        registry.remove(self.uuid)
+        self.path = target
+        return True
+
     def register(self):
         try:
             registry.add(self.uuid, self.path)
@@ -358,10 +376,7 @@ class Session:
             how = self.how()
             if not self.write_journaled(name, how):
                 self.complaint = None
-                with h5py.File(name, "w") as file:
-                    self.write_plainly(file)
-                    for item, value in added.items():
-                        file[item] = value
+                writing.plain_final(self, name)
                 self.guarded(self.settle_plain, os.path.abspath(name), how)
         if self.complaint is not None:
             self.complaint()

@@ -34,6 +34,24 @@ def final(session, path, how):
     return functools.partial(raise_as_artiq, session, report)
 
 
+def plain_final(session, name):
+    """The results file as ARTIQ writes it, since there is no journal to make it of. On a full disk the journal gives its
+    room to it, if it can go elsewhere."""
+
+    def write():
+        with h5py.File(name, "w") as file:
+            session.write_plainly(file)
+            for item, value in session.added.items():
+                file[item] = value
+
+    try:
+        write()
+    except Exception:
+        if session.capture.mode != "fault" or not session.guarded(session.move_journal):
+            raise
+        write()
+
+
 def _plainly(session, path, how):
     """artiq_run's file has datasets and archive alone, which no layout says: h5py writes it, aside at first."""
     aside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.part")
