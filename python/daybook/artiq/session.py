@@ -8,11 +8,9 @@ import sys
 import threading
 import weakref
 
-import h5py
-
 from daybook import _core
 
-from . import devices, hooks, layouts, program, registry, settings, writing
+from . import facts, hooks, layouts, program, registry, settings, writing
 from .service import Service
 
 logger = logging.getLogger("daybook")
@@ -101,43 +99,7 @@ class Session:
 
     def facts(self):
         """The run as a dict for Capture.create(); None if this is no run."""
-        local = self.host.locals() if self.host is not None else {}
-        scheduler = devices.scheduler()
-        rid = local.get("rid", getattr(scheduler, "rid", None))
-        if not isinstance(rid, int):
-            return None
-        expid = local.get("expid", getattr(scheduler, "expid", None))
-        info = {
-            "rid": rid,
-            "class_name": self.class_name(local),
-            "expid": self.encode(expid),
-            "software_version": str(self.host.find("artiq_version") or "") if self.host is not None else "",
-            "pipeline": str(getattr(scheduler, "pipeline_name", None) or ""),
-        }
-        priority = getattr(scheduler, "priority", None)
-        info["priority"] = priority if isinstance(priority, int) else 0
-        if isinstance(local.get("start_time"), float):
-            info["start_time"] = local["start_time"]
-        return info
-
-    def class_name(self, local=None):
-        local = local if local is not None else self.host.locals() if self.host is not None else {}
-        experiment = self.experiment() if self.experiment is not None else None
-        named = local.get("exp")
-        if isinstance(named, type):
-            return named.__name__
-        return type(experiment).__name__ if experiment is not None else "Experiment"
-
-    def encode(self, expid):
-        if expid is None:
-            return ""
-        try:
-            from sipyco import pyon
-
-            return pyon.encode(expid)
-        except Exception as error:
-            self.warn_once("expid", "this run's expid cannot be kept in the journal: %s", error)
-            return ""
+        return facts.of_run(self)
 
     def results_path(self):
         """Where ARTIQ would write the run's file now."""
@@ -145,10 +107,10 @@ class Session:
         asked = getattr(local.get("args"), "hdf5", None)
         if asked:
             return os.path.abspath(asked)
-        facts = self.facts()
-        if facts is None:
+        run = self.facts()
+        if run is None:
             raise ValueError("this is no run: it has no number, so it has no results file")
-        name = f"{facts['rid']:09}-{facts['class_name']}.h5"
+        name = f"{run['rid']:09}-{run['class_name']}.h5"
         try:
             return os.path.abspath(name)
         except FileNotFoundError:  # the current folder is gone
@@ -161,8 +123,8 @@ class Session:
         with self.lock:
             if self.capture.mode != "idle":
                 return
-            facts = self.facts()
-            if facts is None:
+            run = self.facts()
+            if run is None:
                 self.capture.detach("off")
                 return
             try:
@@ -170,10 +132,10 @@ class Session:
             except settings.SettingsError as error:
                 self.settings = settings.Settings()
                 self.warn_once("settings", "%s", error)
-            facts["layout"] = self.layout_text()
+            run["layout"] = self.layout_text()
             self.pending_stages = list(self.stages)
             self.capture.expect_stage()
-            self.create(facts)
+            self.create(run)
             self.service.start()
             if len(self.capture_values()) > 1:
                 self.capture.reconcile()
@@ -190,7 +152,7 @@ class Session:
             self.warn_once("layout", "the layout of this run cannot be used, its file will be as ARTIQ's: %s", error)
             return ""
 
-    def create(self, facts):
+    def create(self, run):
         """Beside the results; in Daybook's state folder if that is not possible. Sets the mode to "fault" if neither is."""
         target = self.results_path()
         wanted = _core.journal_folder(self.folder)
@@ -201,7 +163,7 @@ class Session:
                 if folder == spare:
                     os.makedirs(spare, exist_ok=True)
                 beside = os.path.join(folder, os.path.basename(target)) == target
-                self.capture.create(folder, {**facts, "results": "" if beside else target}, self.settings.history_bytes)
+                self.capture.create(folder, {**run, "results": "" if beside else target}, self.settings.history_bytes)
             except (_core.Error, OSError) as error:
                 failure = failure or error
                 continue
@@ -261,12 +223,12 @@ class Session:
                 if self.path is not None and os.path.isdir(self.path):
                     self.capture.open(self.path, self.settings.history_bytes)
                 else:
-                    facts = self.facts()
-                    if facts is None:
+                    run = self.facts()
+                    if run is None:
                         return True
                     self.capture.create(
                         _core.journal_folder(self.folder),
-                        {**facts, "layout": self.layout_text()},
+                        {**run, "layout": self.layout_text()},
                         self.settings.history_bytes,
                     )
                     self.path, self.uuid = self.capture.path, self.capture.uuid
@@ -467,13 +429,13 @@ class Session:
     def metadata(self):
         """What the worker writes beside the datasets, as far as it is known now."""
         local = self.host.locals() if self.host is not None else {}
-        facts = self.facts() or {}
+        run = self.facts() or {}
         known = {
-            "artiq_version": facts.get("software_version"),
-            "rid": facts.get("rid"),
+            "artiq_version": run.get("software_version"),
+            "rid": run.get("rid"),
             "start_time": local.get("start_time"),
             "run_time": local.get("run_time"),
-            "expid": facts.get("expid") or None,
+            "expid": run.get("expid") or None,
         }
         return {**{name: value for name, value in known.items() if value is not None}, **self.added}
 
