@@ -98,6 +98,7 @@ def _recover(ending):
     tries = {}  # by UUID: what cannot be done is tried again at the next start
     deadline = None
     while True:
+        last = ending.is_set()  # nothing is registered any more, but what workers do that are on their way out
         living = worked = False
         for uuid, journal in registry.entries():
             if tries.get(uuid, 0) >= _TRIES:
@@ -114,7 +115,7 @@ def _recover(ending):
             else:  # somebody else may be at it just now
                 tries[uuid] = tries.get(uuid, 0) + 1
                 living = living or tries[uuid] < _TRIES
-        if ending.is_set():
+        if last:
             if worked or deadline is None:
                 deadline = time.monotonic() + _GRACE
             if not living or time.monotonic() > deadline:
