@@ -130,7 +130,6 @@ async def run(job, logs, starting):
             os.makedirs(job["folder"], exist_ok=True)
             os.chdir(job["folder"])
             await worker._create_process(job["expid"].get("log_level", logging.WARNING))
-        # Its return code is asked for here: asyncio says 255 for a child that its own send_signal() found dead.
         process = worker.ipc.process._transport._proc
         listen(worker.ipc, report["messages"])
         report["result"] = await stages(worker, master, job)
@@ -140,7 +139,10 @@ async def run(job, logs, starting):
     await worker.close()
     await asyncio.gather(*master.background)
     await worker.ipc.process.wait()
-    report["returncode"] = process.returncode
+    # Whoever finds the child dead first knows its code: asyncio, which then says so and Popen 0, or Popen in
+    # send_signal(); then asyncio says 255.
+    code = worker.ipc.process.returncode
+    report["returncode"] = process.returncode if code == 255 else code
     tasks = getattr(worker, "log_tasks", None) or [worker.log_stdout_task, worker.log_stderr_task]
     await asyncio.wait(tasks, timeout=5)
     report["log"] = logs.lines.get(source, [])
