@@ -32,8 +32,8 @@ struct RunInfo {
   std::string host, boot_id;     // of the process that made the journal: filled in by Journal::create
   std::int64_t pid = 0;          //   "
   std::string daybook_version;   //   "
-  std::string pipeline;       // of ARTIQ's scheduler; empty if there was none
-  std::int64_t priority = 0;  //   "
+  std::string pipeline;          // of ARTIQ's scheduler; empty if there was none
+  std::int64_t priority = 0;     //   "
   // For whoever makes the run's file when the run itself cannot any more.
   std::string layout;   // a layout file that stands alone (TOML: no includes); empty: as ARTIQ lays it out
   std::string results;  // where the file belongs: absolute, or seen from the folder the journal lies in; empty: beside

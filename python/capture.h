@@ -136,6 +136,8 @@ class Capture {
   void note_region(std::string_view key, Live& live, const Region& region, Print before);
   void note_archived(PyObject* key, PyObject* value);
 
+  template <class Append>
+  void write_value(std::string_view key, Live& live, Keep& keep, const Append& append);
   void write_set(std::string_view key, Live& live);
   void write_replace(std::string_view key, Live& live);
   void write_archived(std::string_view key, Live& live);

@@ -51,76 +51,46 @@ void take_attributes(PyObject* dict, Keep& keep, std::vector<Attribute>& out) {
   }
 }
 
-std::uint64_t bytes_of(const std::vector<Attribute>& attributes) {
-  std::uint64_t bytes = 0;
-  for (const Attribute& attribute : attributes) bytes += attribute.value.total_bytes();
-  return bytes;
-}
-
 }  // namespace
+
+// Journals the live value by `append`; if the format cannot say it, a note of it.
+template <class Append>
+void Capture::write_value(std::string_view key, Live& live, Keep& keep, const Append& append) {
+  const Ref alive = Ref::share(live.object.get());
+  const Value value = to_value(alive.get(), keep);
+  remember(live, value);
+  live.generation = generation_;
+  const std::uint64_t bytes = value.total_bytes();
+  bool journaled = false;
+  try {
+    journaled = submit(bytes, [&](Journal& journal) { append(journal, value); });
+  } catch (const InvalidError& e) {
+    const Value note = Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what());
+    journaled = submit(bytes, [&](Journal& journal) { append(journal, note); });
+  }
+  if (!journaled) live.generation = 0;
+  look_at(key, live, value);
+}
 
 void Capture::write_set(std::string_view key, Live& live) {
   const Guard keep(*this);
-  const Ref alive = Ref::share(live.object.get());
-  const Value value = to_value(alive.get(), keep.get());
   SetOptions options;
   options.broadcast = live.broadcast;
   options.persist = live.persist;
   options.archive = live.archive;
   take_attributes(live.metadata.get(), keep.get(), options.metadata);
   take_attributes(live.storage.get(), keep.get(), options.storage);
-  remember(live, value);
-  live.generation = generation_;
-  const std::uint64_t bytes = value.total_bytes() + bytes_of(options.metadata) + bytes_of(options.storage);
-  const auto journal_as = [&](const Value& as) {
-    return submit(bytes, [&](Journal& journal) { journal.set(key, as, options); });
-  };
-  bool journaled = false;
-  try {
-    journaled = journal_as(value);
-  } catch (const InvalidError& e) {  // the format cannot say it
-    journaled = journal_as(Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what()));
-    warn(key, live, e.what());
-  }
-  if (!journaled) live.generation = 0;
-  look_at(key, live, value);
+  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.set(key, value, options); });
 }
 
 void Capture::write_replace(std::string_view key, Live& live) {
   const Guard keep(*this);
-  const Ref alive = Ref::share(live.object.get());
-  const Value value = to_value(alive.get(), keep.get());
-  remember(live, value);
-  const auto journal_as = [&](const Value& as) {
-    return submit(value.total_bytes(), [&](Journal& journal) { journal.replace(key, as); });
-  };
-  bool journaled = false;
-  try {
-    journaled = journal_as(value);
-  } catch (const InvalidError& e) {
-    journaled = journal_as(Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what()));
-  }
-  if (!journaled) live.generation = 0;
-  look_at(key, live, value);
+  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.replace(key, value); });
 }
 
 void Capture::write_archived(std::string_view key, Live& live) {
   const Guard keep(*this);
-  const Ref alive = Ref::share(live.object.get());
-  const Value value = to_value(alive.get(), keep.get());
-  remember(live, value);
-  live.generation = generation_;
-  const auto journal_as = [&](const Value& as) {
-    return submit(value.total_bytes(), [&](Journal& journal) { journal.archive(key, as); });
-  };
-  bool journaled = false;
-  try {
-    journaled = journal_as(value);
-  } catch (const InvalidError& e) {
-    journaled = journal_as(Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what()));
-  }
-  if (!journaled) live.generation = 0;
-  look_at(key, live, value);
+  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.archive(key, value); });
 }
 
 void Capture::remember(Live& live, const Value& value) {
