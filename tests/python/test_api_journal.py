@@ -142,6 +142,8 @@ def test_errors_and_their_bases(path, tmp_path):
                   daybook.UnsupportedError):
         assert issubclass(error, daybook.Error)
     journal = daybook.Journal.create(path)
+    with pytest.raises(BlockingIOError):
+        daybook.Journal.open(path)
     with pytest.raises(ValueError, match="exists already"):
         daybook.Journal.create(path)
     with pytest.raises(OSError, match="there is no folder"):
@@ -158,6 +160,7 @@ def test_errors_and_their_bases(path, tmp_path):
         with pytest.raises(daybook.InvalidError):
             call()
     journal.close()
+    del journal, call
     with pytest.raises(daybook.UnsupportedError):
         daybook.open(tmp_path)
     with daybook.open(path):
@@ -166,12 +169,10 @@ def test_errors_and_their_bases(path, tmp_path):
 
 
 def test_an_error_of_the_system_has_its_number(tmp_path):
-    (tmp_path / "r.daybook").mkdir()
-    (tmp_path / "file").write_text("")
     with pytest.raises(OSError) as info:
-        daybook.salvage(tmp_path / "missing", tmp_path / "out.daybook")
-    assert isinstance(info.value, daybook.StorageError) and info.value.errno == errno.ENOENT
-    assert str(info.value).count("No such file") == 1 and "[Errno" not in str(info.value)
+        daybook.Journal.create(tmp_path / ("x" * 300))
+    assert isinstance(info.value, daybook.StorageError) and info.value.errno == errno.ENAMETOOLONG
+    assert str(info.value).count("too long") == 1 and "[Errno" not in str(info.value)
 
 
 def test_the_context_manager_says_how_the_run_ended(tmp_path):

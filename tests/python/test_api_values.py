@@ -41,7 +41,7 @@ def test_random_values(tmp_path):
         record(path, experiment)
         with daybook.open(path) as run:
             report = run.replay(out)
-            found = compare(out, tmp_path / "expected.h5")
+            found = compare(out, tmp_path / "expected.h5", padding=False)      # h5py copies with chance in the gaps
             assert not found, f"seed {seed}: " + "\n".join(found[:20])
             refused = {(r.group, r.key) for r in experiment.refused}
             assert {(r.group, r.key) for r in report.refused} == refused, f"seed {seed}"
