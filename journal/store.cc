@@ -74,7 +74,7 @@ void check_lmdb(int code, std::string_view doing, const std::filesystem::path& j
       throw_errno(message, is_nearly_full(journal) ? ENOSPC : EIO);
     default:
       if (code > 0) throw_errno(message, code);
-      throw StorageError(message + ": " + mdb_strerror(code), code > 0 ? code : 0);  // LMDB's own codes are negative
+      throw StorageError(message + ": " + mdb_strerror(code));
   }
 }
 

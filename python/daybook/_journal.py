@@ -261,6 +261,11 @@ class Journal:
         """Returns when everything appended before would survive a power cut."""
         self._core.sync()
 
+    def commit(self) -> None:
+        """Returns when everything appended before would survive a power cut and is there for readers (`Run.refresh`). Costs
+        more than `sync`."""
+        self._core.commit()
+
     def finish(self, how: str = "ok") -> None:
         """Ends the run ("ok", or what went wrong), commits everything and closes the journal."""
         self._core.finish(_name("how a run ended", how))

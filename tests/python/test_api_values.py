@@ -129,12 +129,10 @@ def daybook_writer(path):
     import subprocess
     import sys
     program = ("import sys, daybook\n"
-               f"journal = daybook.Journal.create({str(path)!r}, commit_interval=0)\n"
+               f"journal = daybook.Journal.create({str(path)!r}, commit_interval=1000)\n"
                "journal.set('x', 1)\n"
-               "def commit():\n"
-               "    while journal.statistics().committed < journal.statistics().last: pass\n"
-               "commit(); print('ready', flush=True)\n"
-               "for line in sys.stdin:\n    exec(line); commit(); print('done', flush=True)\n")
+               "journal.commit(); print('ready', flush=True)\n"
+               "for line in sys.stdin:\n    exec(line); journal.commit(); print('done', flush=True)\n")
     process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
 
