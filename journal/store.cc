@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -210,9 +209,9 @@ void Store::open_environment(bool create) {
   if (access_ == Access::read) flags |= MDB_RDONLY;
   while (true) {
     check_lmdb(mdb_env_create(&environment_), "opening", path_);
-    // Where LMDB meets what cannot be it ends the process by SIGABRT. It shall not print as well: telling is for whoever
-    // owns the process.
-    mdb_env_set_assert(environment_, [](MDB_env* /*environment*/, const char* /*what*/) {});
+    // Where LMDB meets what cannot be it prints a line and ends the process by SIGABRT. Telling is for whoever owns the
+    // process, so it ends before the line is printed.
+    mdb_env_set_assert(environment_, [](MDB_env* /*environment*/, const char* /*what*/) { std::abort(); });
     check_lmdb(mdb_env_set_maxdbs(environment_, 8), "opening", path_);
     // One slot a process or thread that reads: more than anyone has, at 64 bytes each.
     check_lmdb(mdb_env_set_maxreaders(environment_, 126), "opening", path_);

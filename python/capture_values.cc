@@ -17,6 +17,10 @@ bool is_fixed(PyObject* object) {
   return is_numpy_number(object);
 }
 
+bool is_plain_run(const Value& run) {
+  return (run.form() == Form::scalar || run.form() == Form::array) && run.type().is_number();
+}
+
 // A value that HDF5 can hold without a second look.
 bool is_plain(const Value& value) {
   const bool number = value.type().is_number();
@@ -25,8 +29,7 @@ bool is_plain(const Value& value) {
     case Form::array:
       return number;
     case Form::list:
-      return value.runs().empty() || (value.runs().size() == 1 && value.runs().front().type().is_number() &&
-                                      value.runs().front().form() != Form::list);
+      return value.runs().empty() || (value.runs().size() == 1 && is_plain_run(value.runs().front()));
     default:
       return false;
   }

@@ -423,8 +423,16 @@ bool is_h5py_empty(PyTypeObject* type) {
   const auto module =
       py::reinterpret_steal<py::object>(PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__module__"));
   if (!module) PyErr_Clear();
-  return module && PyUnicode_Check(module.ptr()) &&
-         PyUnicode_CompareWithASCIIString(module.ptr(), "h5py._hl.base") == 0;
+  Py_ssize_t size = 0;
+  const char* const text =
+      module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8AndSize(module.ptr(), &size) : nullptr;
+  if (text == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  // "h5py._hl.base"; Debian has a level more in between, for one of two builds.
+  const std::string_view path(text, static_cast<std::size_t>(size));
+  return path.starts_with("h5py.") && path.ends_with("._hl.base");
 }
 
 Value Converter::convert(PyObject* object, int depth) {

@@ -13,6 +13,7 @@ import site
 import subprocess
 import sys
 import threading
+import time
 
 logger = logging.getLogger("daybook")
 
@@ -97,7 +98,8 @@ def _recover(ending):
     tries = {}  # by UUID: what cannot be done is tried again at the next start
     deadline = None
     while True:
-        living = False
+        last = ending.is_set()  # nothing is registered any more, but what workers do that are on their way out
+        living = worked = False
         for uuid, journal in registry.entries():
             if tries.get(uuid, 0) >= _TRIES:
                 continue
@@ -107,25 +109,20 @@ def _recover(ending):
                     continue
             except Exception as error:  # damaged, or from a newer version: `daybook recover` says it better
                 logger.debug("%s: %s", journal, error)
+            worked = True
             if _make_file(program, journal):
                 registry.remove(uuid)
             else:  # somebody else may be at it just now
                 tries[uuid] = tries.get(uuid, 0) + 1
                 living = living or tries[uuid] < _TRIES
-        if ending.is_set():
-            deadline = deadline or _now() + _GRACE
-            if not living or _now() > deadline:
+        if last:
+            if worked or deadline is None:
+                deadline = time.monotonic() + _GRACE
+            if not living or time.monotonic() > deadline:
                 return
-            ending_wait = threading.Event()
-            ending_wait.wait(_LOOK)
+            time.sleep(_LOOK)
         else:
             ending.wait(_LOOK)
-
-
-def _now():
-    import time
-
-    return time.monotonic()
 
 
 def _make_file(program, journal):

@@ -13,11 +13,17 @@ def _wanted(experiment, settings):
     wanted = getattr(experiment, "hdf5_layout", None) if experiment is not None else None
     if wanted is None:
         return settings.layout, None
-    try:
-        source = inspect.getsourcefile(type(experiment))
-    except TypeError:
-        source = None
-    return wanted, source
+    return wanted, _source(type(experiment))
+
+
+def _source(kind):
+    """The file of a class; its module need not be in sys.modules, as those that the worker imports are not."""
+    for base in kind.__mro__:
+        for member in vars(base).values():
+            code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
+            if code is not None and base.__module__ == kind.__module__:
+                return code.co_filename
+    return None
 
 
 def wanted(experiment, settings):

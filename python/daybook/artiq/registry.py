@@ -24,7 +24,7 @@ def add(uuid, journal):
 def remove(uuid):
     try:
         os.unlink(os.path.join(folder(), uuid))
-    except FileNotFoundError:
+    except OSError:  # not there, or no folder for it
         pass
 
 
