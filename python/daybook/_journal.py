@@ -61,7 +61,7 @@ def _is_basic(index: Any) -> bool:
 
 def _is_element(index: Any, shape: Sequence[int]) -> bool:
     items = index if isinstance(index, tuple) else (index,)
-    return len(items) == len(shape) > 0 and all(hasattr(item, "__index__") for item in items)
+    return len(items) == len(shape) and all(hasattr(item, "__index__") for item in items)
 
 
 class Journal:
@@ -205,10 +205,10 @@ class Journal:
             selected = np.shape(stand_in[index])
         except IndexError as error:
             raise IndexError(f"mutate {key!r}: {error}") from None
-        part = np.empty(selected or (1,), object if form == "objects" else dtype)
+        part = np.empty(selected, object if form == "objects" else dtype)
         try:
-            # One element takes what its dtype takes, such as a tuple for a structured one; a part is broadcast to.
-            part[0 if _is_element(index, extents) else ...] = value
+            # One element takes what its dtype takes, such as the text of an array for "S"; a part is broadcast to.
+            part[() if _is_element(index, extents) else ...] = value
         except (TypeError, ValueError) as error:
             raise type(error)(f"mutate {key!r}: {error}") from None
         start, count, step = _region(index, extents)
