@@ -161,12 +161,18 @@ def test_errors_and_their_bases(path, tmp_path):
         with pytest.raises(daybook.InvalidError):
             call()
     journal.close()
-    del journal, call
     with pytest.raises(daybook.UnsupportedError):
         daybook.open(tmp_path)
+
+
+def test_a_run_that_is_open_keeps_this_process_from_writing(path):
+    with daybook.Journal.create(path) as journal:
+        journal.set("x", 1)
+    del journal
     with daybook.open(path):
-        with pytest.raises(BlockingIOError):
+        with pytest.raises(BlockingIOError, match="open for reading in this process"):
             daybook.Journal.open(path)
+    daybook.Journal.open(path).close()
 
 
 def test_an_error_of_the_system_has_its_number(tmp_path):
