@@ -1,5 +1,6 @@
 #include <exception>
 #include <string>
+#include <system_error>
 
 #include "bindings.h"
 #include "daybook/materializer/transform.h"
@@ -26,24 +27,26 @@ PyObject* make(py::module_& m, const char* name, const char* doc, PyObject* base
   return type;
 }
 
-void raise(const Error& error) {
-  const py::handle type = error_class(error);
-  const auto* storage = dynamic_cast<const StorageError*>(&error);
-  if (storage == nullptr || storage->code == 0) {
-    PyErr_SetString(type.ptr(), error.what());
+void raise(py::handle type, const char* message, int code) {
+  if (code == 0) {
+    PyErr_SetString(type.ptr(), message);
     return;
   }
   // The message alone, since it says what errno means already.
-  const py::object exception = type(error.what());
-  exception.attr("errno") = storage->code;
+  const py::object exception = type(message);
+  exception.attr("errno") = code;
   PyErr_SetObject(type.ptr(), exception.ptr());
 }
 
 void translate(std::exception_ptr thrown) {
   try {
     if (thrown) std::rethrow_exception(thrown);
+  } catch (const StorageError& e) {
+    raise(error_class(e), e.what(), e.code);
   } catch (const Error& e) {
-    raise(e);
+    raise(error_class(e), e.what(), 0);
+  } catch (const std::system_error& e) {  // of the standard library: std::filesystem
+    raise(classes.storage, e.what(), e.code().value());
   }
 }
 

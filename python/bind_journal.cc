@@ -205,6 +205,7 @@ void bind_journal(py::module_& m) {
       .def("outline", &outline_of, py::arg("key"),
            "(form, dtype or None, shape, items of a list) of the dataset, or None if there is none.")
       .def("sync", &Journal::sync, py::call_guard<Release>())
+      .def("commit", &Journal::commit, py::call_guard<Release>())
       .def("finish", &Journal::finish, py::arg("how"), py::call_guard<Release>())
       .def("close", &Journal::close, py::call_guard<Release>())
       .def("statistics", [](const Journal& self) { return from_statistics(self.statistics()); })

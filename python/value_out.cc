@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -94,22 +95,21 @@ void read_items(const Value& value, const Add& add) {
 }  // namespace
 
 py::object read_stored(const StoredValue& value) {
+  // It is made, and dies, with the GIL held, whatever is thrown. (An empty py::array is an array, too.)
+  struct Result {
+    std::optional<py::array> array;
+    ~Result() {
+      const py::gil_scoped_acquire gil;
+      array.reset();
+    }
+  } result;
   std::byte* bytes = nullptr;
-  py::array array;
   {
     const py::gil_scoped_acquire gil;
     if (value.form == Form::null) return make_empty(value.type);
-    array = make_array(value.type, value.shape);
-    bytes = static_cast<std::byte*>(array.mutable_data());
+    result.array.emplace(make_array(value.type, value.shape));
+    bytes = static_cast<std::byte*>(result.array->mutable_data());
   }
-  // Python objects die with the GIL held, whatever is thrown.
-  struct Holder {
-    py::array& array;
-    ~Holder() {
-      const py::gil_scoped_acquire gil;
-      array.release().dec_ref();
-    }
-  } holder{array};
   const std::uint64_t count = value.count();
   const bool variable = value.type.is_variable();
   const std::uint64_t block = variable ? variable_block : std::max<std::uint64_t>(1, block_bytes / value.type.size());
@@ -125,11 +125,11 @@ py::object read_stored(const StoredValue& value) {
       value.elements->read_variable(first, n, texts.data());
       const py::gil_scoped_acquire gil;
       check_signals();
-      for (std::uint64_t i = 0; i < n; ++i) put(array, first + i, make_element(value.type, texts[i]));
+      for (std::uint64_t i = 0; i < n; ++i) put(*result.array, first + i, make_element(value.type, texts[i]));
     }
   }
   const py::gil_scoped_acquire gil;
-  return value.form == Form::scalar ? scalar_of(array) : py::object(array);
+  return value.form == Form::scalar ? scalar_of(*result.array) : py::object(*result.array);
 }
 
 py::object read_value(const Value& value) {

@@ -59,6 +59,11 @@ def _is_basic(index: Any) -> bool:
     return True
 
 
+def _is_element(index: Any, shape: Sequence[int]) -> bool:
+    items = index if isinstance(index, tuple) else (index,)
+    return len(items) == len(shape) and all(hasattr(item, "__index__") for item in items)
+
+
 class Journal:
     """The crash-safe journal of one run, open for writing: the directory `{rid:09}-{Class}.daybook`.
 
@@ -202,7 +207,8 @@ class Journal:
             raise IndexError(f"mutate {key!r}: {error}") from None
         part = np.empty(selected, object if form == "objects" else dtype)
         try:
-            part[...] = value
+            # One element takes what its dtype takes, such as the text of an array for "S"; a part is broadcast to.
+            part[() if _is_element(index, extents) else ...] = value
         except (TypeError, ValueError) as error:
             raise type(error)(f"mutate {key!r}: {error}") from None
         start, count, step = _region(index, extents)
@@ -254,6 +260,11 @@ class Journal:
     def sync(self) -> None:
         """Returns when everything appended before would survive a power cut."""
         self._core.sync()
+
+    def commit(self) -> None:
+        """Returns when everything appended before would survive a power cut and is there for readers (`Run.refresh`). Costs
+        more than `sync`."""
+        self._core.commit()
 
     def finish(self, how: str = "ok") -> None:
         """Ends the run ("ok", or what went wrong), commits everything and closes the journal."""

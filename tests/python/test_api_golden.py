@@ -14,15 +14,6 @@ from h5compare import compare
 CASES = sorted(p.stem for p in GOLDEN.glob("*.jsonl"))
 
 
-def as_h5py(value):
-    """What h5py reads, with text as str: what a Run gives back."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return value.tolist()
-    return value
-
-
 def same(run_value, dataset):
     read = dataset[()]
     string = h5py.check_string_dtype(dataset.dtype)

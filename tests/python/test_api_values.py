@@ -41,7 +41,7 @@ def test_random_values(tmp_path):
         record(path, experiment)
         with daybook.open(path) as run:
             report = run.replay(out)
-            found = compare(out, tmp_path / "expected.h5")
+            found = compare(out, tmp_path / "expected.h5", padding=False)      # h5py copies with chance in the gaps
             assert not found, f"seed {seed}: " + "\n".join(found[:20])
             refused = {(r.group, r.key) for r in experiment.refused}
             assert {(r.group, r.key) for r in report.refused} == refused, f"seed {seed}"
@@ -129,12 +129,10 @@ def daybook_writer(path):
     import subprocess
     import sys
     program = ("import sys, daybook\n"
-               f"journal = daybook.Journal.create({str(path)!r}, commit_interval=0)\n"
+               f"journal = daybook.Journal.create({str(path)!r}, commit_interval=1000)\n"
                "journal.set('x', 1)\n"
-               "def commit():\n"
-               "    while journal.statistics().committed < journal.statistics().last: pass\n"
-               "commit(); print('ready', flush=True)\n"
-               "for line in sys.stdin:\n    exec(line); commit(); print('done', flush=True)\n")
+               "journal.commit(); print('ready', flush=True)\n"
+               "for line in sys.stdin:\n    exec(line); journal.commit(); print('done', flush=True)\n")
     process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
 
