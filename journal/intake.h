@@ -44,6 +44,7 @@ class Intake {
 
   // Everything copied in so far is on the disk when it returns. StorageError if the disk refuses.
   void sync();
+  void moved(const std::filesystem::path& to) { path_ = to; }  // its folder was renamed: for messages
 
  private:
   Intake() = default;

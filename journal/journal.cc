@@ -341,6 +341,7 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
   detail::sync_directory(folder);
   detail::crash_point("create.done");
   store->moved(path);
+  intake.moved(path / "intake");
 
   return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
                                         std::move(intake), state));
