@@ -151,21 +151,6 @@ void unreadable_disk(const fs::path& run) {
       disarm();
       require(told == met, "verify passes over what it cannot read");
     }
-    met = true;
-    for (std::uint64_t nth = 1; met; ++nth) {
-      const auto saved = run.parent_path() / "saved.daybook";
-      arm(failing(Call::read, EIO, nth, lasting));
-      Salvage salvaged;
-      const bool refused = complains([&] { salvaged = salvage(run, saved); }, {"Input/output error"});
-      met = fault_met();
-      disarm();
-      if (refused || salvaged.events == 0) continue;
-      require(salvaged.lost == 0 || salvaged.unreadable != 0, "salvage does not say that something could not be read");
-      require(salvaged.events + salvaged.lost == salvaged.last, "salvage's figures do not add up");
-      require(met || salvaged.events == events + 1, "salvage lost something of a sound journal");
-      require(verify(saved).damage.empty(), "what was salvaged is damaged");
-      fs::remove_all(saved);
-    }
   }
   check_rest(run, events);
 }
