@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "daybook/journal/codec.h"
 #include "daybook/journal/store.h"
@@ -28,6 +29,16 @@ Event decode_stored(const ReadTransaction& transaction, const RecordView& record
 // Header and message of a record, whose payload is neither touched nor checked: for passing over it.
 RecordView peek(const ReadTransaction& transaction, Sequence sequence, std::span<const std::byte> stored);
 RecordView peek(const ReadTransaction& transaction, Sequence sequence);
+
+// A piece of a payload that has a record of its own, found where it should stand, its checksum not compared.
+struct FoundPart {
+  Sequence sequence;
+  std::span<const std::byte> stored;   // the record
+  std::span<const std::byte> payload;  // within it
+};
+// Like decode_stored(), but the parts of a split value are not checked: they are added to `found`. Not for a journal that
+// salvage made.
+Event decode_unchecked(const ReadTransaction& transaction, const RecordView& record, std::vector<FoundPart>& found);
 
 // Of a chain's `heads` key.
 std::optional<Sequence> find_head(const ReadTransaction& transaction, std::string_view head_key);

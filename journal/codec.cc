@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/number.h"
 #include "daybook/journal/payload.h"
 
 namespace daybook::detail {
@@ -157,9 +158,32 @@ Region read_region(capnp::List<std::int64_t>::Reader numbers) {
   return region;
 }
 
+// The number that stands in the message in place of a value, in an array of this shape or (scalar) by itself.
+Value read_number(wire::Event::Reader from, std::uint64_t bits, Form form, const Shape& shape) {
+  const auto type = plain_type(static_cast<std::uint8_t>(from.getNumberKind() - 1), 0, 0, from.getNumberSize());
+  if (!is_plain(type)) throw CorruptError("a number of type " + type.name() + " in its message");
+  return Value::small(form, type, shape, std::as_bytes(std::span(&bits, 1)).first(type.size()));
+}
+
+// A region of one element.
+Mutate read_element(wire::Event::Reader from) {
+  Mutate body;
+  Shape shape;
+  for (const auto start : from.getMutate().getRegion()) {
+    body.region.start.push_back(start);
+    body.region.count.push_back(1);
+    body.region.step.push_back(1);
+    shape.push_back(1);
+  }
+  body.value = read_number(from, from.getMutate().getNumber(), Form::array, shape);
+  return body;
+}
+
 EventBody read_body(wire::Event::Reader from, Payload& payload, Sequence sequence, bool elided) {
-  const auto read_main = [&](wire::Value::Reader value) {
-    return elided ? read_elided_value(value) : read_value(value, payload);
+  const auto read_main = [&](auto group) {
+    if constexpr (requires { group.getNumber(); })
+      if (from.getNumberKind() != 0) return read_number(from, group.getNumber(), Form::scalar, {});
+    return elided ? read_elided_value(group.getValue()) : read_value(group.getValue(), payload);
   };
   switch (from.which()) {
     case wire::Event::RUN_STARTED:
@@ -169,7 +193,7 @@ EventBody read_body(wire::Event::Reader from, Payload& payload, Sequence sequenc
     case wire::Event::SET: {
       const auto set = from.getSet();
       Set body;
-      body.value = read_main(set.getValue());
+      body.value = read_main(set);
       body.metadata = read_attributes(set.getMetadata(), payload);
       body.options = read_attributes(set.getOptions(), payload);
       body.broadcast = (set.getFlags() & 1) != 0;
@@ -179,17 +203,18 @@ EventBody read_body(wire::Event::Reader from, Payload& payload, Sequence sequenc
       return body;
     }
     case wire::Event::MUTATE:
-      return Mutate{read_region(from.getMutate().getRegion()), read_main(from.getMutate().getValue())};
+      if (from.getNumberKind() != 0) return read_element(from);
+      return Mutate{read_region(from.getMutate().getRegion()), read_main(from.getMutate())};
     case wire::Event::MUTATE_ITEM:
-      return MutateItem{from.getMutateItem().getIndex(), read_main(from.getMutateItem().getValue())};
+      return MutateItem{from.getMutateItem().getIndex(), read_main(from.getMutateItem())};
     case wire::Event::REPLACE:
-      return Replace{read_main(from.getReplace().getValue()), from.getReplace().getDeclared()};
+      return Replace{read_main(from.getReplace()), from.getReplace().getDeclared()};
     case wire::Event::APPEND:
-      return Append{read_main(from.getAppend().getValue()), from.getAppend().getIndex()};
+      return Append{read_main(from.getAppend()), from.getAppend().getIndex()};
     case wire::Event::REMOVE:
       return Remove{};
     case wire::Event::ARCHIVED:
-      return Archived{read_main(from.getArchived().getValue()), from.getArchived().getBorn()};
+      return Archived{read_main(from.getArchived()), from.getArchived().getBorn()};
     case wire::Event::SET_ATTRIBUTE: {
       const auto set = from.getSetAttribute();
       return SetAttribute{view(set.getName()), set.getRemoved() ? Value() : read_value(set.getValue(), payload),

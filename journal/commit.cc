@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cstring>
-#include <vector>
 
 #include "daybook/journal/codec.h"
+#include "daybook/journal/number.h"
 
 namespace daybook::detail {
 
@@ -40,27 +40,53 @@ void Commit::add(const RecordView& record) {
 }
 
 void Commit::add(const RecordHeader& header, std::span<const std::byte> message,
-                 std::span<const std::span<const std::byte>> payload) {
-  std::vector<std::span<const std::byte>> pieces{std::as_bytes(std::span(&header, 1)), message};
-  pieces.insert(pieces.end(), payload.begin(), payload.end());
-  transaction_.append(store_.databases().events, event_key(header.sequence), pieces);
+                 std::span<const std::span<const std::byte>> payload, std::uint64_t* first_hash) {
+  auto sealed = header;
+  const auto total = record_bytes(header.message_words, header.payload_bytes);
+  auto* const to = transaction_.append(store_.databases().events, event_key(header.sequence), total).data();
+  std::memcpy(to + sizeof sealed, message.data(), message.size());
+  const auto hash = copy_and_hash(to + sizeof sealed + message.size(), payload, header.payload_bytes, first_hash);
+  sealed.checksum = record_checksum(header, message, hash);
+  std::memcpy(to, &sealed, sizeof sealed);
   RecordView view{};
-  view.header = header;
+  view.header = sealed;
   view.message = message;
   note(view);
 }
 
+void Commit::note_dataset(std::string_view name, Sequence sequence) {
+  if (const auto known = datasets_.find(name); known != datasets_.end()) {
+    known->second = sequence;
+  } else {
+    datasets_.emplace(std::string(name), sequence);
+  }
+}
+
 void Commit::note(const RecordView& record) {
+  const auto sequence = record.header.sequence;
+  if (const auto number = glance(record.message)) {
+    if (number->whole && number->previous != 0) retention_.pass_whole(transaction_, sequence, number->key);
+    if (number->key.size() <= max_plain_key) {
+      note_dataset(number->key, sequence);
+    } else {
+      heads_.insert_or_assign(head_key(Chain::dataset, number->key), sequence);
+    }
+    return;
+  }
   with_message(record, [&](wire::Event::Reader event) {
     if (auto chain = chain_of(event); !chain.empty()) {
       retention_.pass(transaction_, record, event, chain);
-      heads_.insert_or_assign(std::move(chain), record.header.sequence);
+      if (chain.front() == static_cast<char>(Chain::dataset) && chain.size() <= 1 + max_plain_key) {
+        note_dataset(std::string_view(chain).substr(1), sequence);
+      } else {
+        heads_.insert_or_assign(std::move(chain), sequence);
+      }
     }
     if (event.isCheckpoint()) {
       const auto name = event.getCheckpoint();
       auto key = head_key(Chain::dataset, {name.begin(), name.size()}).substr(1);
-      retention_.pass_checkpoint(transaction_, record.header.sequence, find_checkpoint(key));
-      checkpoints_.insert_or_assign(std::move(key), record.header.sequence);
+      retention_.pass_checkpoint(transaction_, sequence, find_checkpoint(key));
+      checkpoints_.insert_or_assign(std::move(key), sequence);
     }
     if (event.isRunEnded()) run_ended_ = true;
   });
@@ -75,6 +101,8 @@ Sequence Commit::find_checkpoint(const std::string& key) const {
 }
 
 void Commit::commit(StoredState& state) {
+  for (const auto& [name, sequence] : datasets_)
+    transaction_.put(store_.databases().heads, as_key(head_key(Chain::dataset, name)), little_endian(sequence));
   for (const auto& [chain, sequence] : heads_)
     transaction_.put(store_.databases().heads, as_key(chain), little_endian(sequence));
   for (const auto& [name, sequence] : checkpoints_) {

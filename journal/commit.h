@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "daybook/journal/keys.h"
 #include "daybook/journal/record.h"
 #include "daybook/journal/retention.h"
 #include "daybook/journal/store.h"
@@ -21,9 +22,9 @@ class Commit {
   ~Commit();  // abandons what commit() was not reached for
   // Records come in the order of their sequence numbers. The bytes are copied.
   void add(const RecordView& record);
-  // A record whose payload still stands in pieces.
+  // A record whose payload still stands in pieces, and whose checksum is not known yet.
   void add(const RecordHeader& header, std::span<const std::byte> message,
-           std::span<const std::span<const std::byte>> payload);
+           std::span<const std::span<const std::byte>> payload, std::uint64_t* first_hash);
   // Writes heads and state, drops what retention wants dropped, and commits. Durable when it returns; `state` is then
   // what the journal says.
   void commit(StoredState& state);
@@ -31,12 +32,14 @@ class Commit {
   [[nodiscard]] bool run_ended() const { return run_ended_; }
 
  private:
+  void note_dataset(std::string_view name, Sequence sequence);
   void note(const RecordView& record);
   [[nodiscard]] Sequence find_checkpoint(const std::string& key) const;
   Store& store_;
   Retention& retention_;
   WriteTransaction transaction_;
-  std::unordered_map<std::string, Sequence> heads_;
+  ByName<Sequence> datasets_;                        // heads of datasets' chains, by plain name, …
+  std::unordered_map<std::string, Sequence> heads_;  // … and of the other chains
   std::unordered_map<std::string, Sequence> checkpoints_;
   bool run_ended_ = false;
   bool committed_ = false;

@@ -1,6 +1,7 @@
 #include "daybook/journal/committer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -19,6 +20,12 @@ namespace {
 constexpr std::uint64_t max_batch_bytes = std::uint64_t{8} << 20;
 // So many commits apart, slots of readers that died are freed; it asks the system once for each process that reads.
 constexpr std::uint64_t reader_check_interval = 512;
+// So many intervals may pass before events are committed that a sync() has made durable.
+constexpr int synced_intervals = 10;
+// How far ahead of the head pages are made ready: twice as far each time it has caught up half of that. What is ready counts
+// as written when the intake is synced, so it is not all of them at once.
+constexpr std::uint64_t least_ahead = std::uint64_t{256} << 10;
+constexpr std::uint64_t most_ahead = std::uint64_t{4} << 20;
 // While the disk is full, how often a commit is tried again.
 constexpr std::chrono::milliseconds retry_interval{200};
 
@@ -31,8 +38,13 @@ Committer::Committer(std::shared_ptr<Store> store, Intake intake, const StoredSt
       options_(options),
       retention_(*store_, options.history_bytes),
       clock_(clock),
+      head_place_(state.intake_position % intake_.capacity()),
       head_(state.intake_position),
       tail_(state.intake_position),
+      prepared_(head_),
+      prepare_at_(head_),
+      ahead_(least_ahead),
+      lap_end_(head_ + intake_.capacity()),
       free_(0),
       last_(state.last),
       state_(state) {
@@ -94,16 +106,22 @@ void Committer::wait_for_room(Order& order, std::uint64_t record_bytes) {
 }
 
 void Committer::publish(const Order& /*held*/, std::uint64_t record_bytes, Sequence sequence) {
-  const bool wraps = head_ % intake_.capacity() + framed(record_bytes) > intake_.capacity();
+  const auto end = head_place_ + framed(record_bytes);
+  const bool wraps = end > intake_.capacity();
   crash_point(wraps ? "wrap.before" : "publish.before");
-  std::memcpy(intake_.at(head_), &head_, sizeof head_);
+  // The record before its position: whoever finds the frame whole finds the record whole. (A process that dies leaves
+  // what it had stored, in the order in which it did.)
+  std::atomic_ref(*reinterpret_cast<std::uint64_t*>(intake_.ring() + head_place_))
+      .store(head_, std::memory_order_release);
   crash_point(wraps ? "wrap.after" : "publish.after");
   head_ += framed(record_bytes);
+  head_place_ = end < intake_.capacity() ? end : end - intake_.capacity();
   tell_free();
   last_ = sequence;
   const bool batch_is_large = pending() >= std::min(intake_.capacity() / 4, max_batch_bytes);
-  if (idle_ || (batch_is_large && !urgent_)) {
-    urgent_ = batch_is_large;
+  if (idle_ || (batch_is_large && !urgent_) || (wants_pages() && !pages_wanted_)) {
+    pages_wanted_ = wants_pages();
+    urgent_ = urgent_ || batch_is_large;
     idle_ = false;
     work_.notify_one();
   }
@@ -143,8 +161,8 @@ void Committer::abandon_direct(const Order& /*held*/) {
 }
 
 void Committer::commit_direct(Order& order, const RecordHeader& header, std::span<const std::byte> message,
-                              std::span<const std::span<const std::byte>> payload) {
-  const Direct direct{&header, message, payload};
+                              std::span<const std::span<const std::byte>> payload, std::uint64_t* first_hash) {
+  const Direct direct{&header, message, payload, first_hash};
   crash_point("direct.before");
   direct_ = &direct;
   idle_ = false;
@@ -158,8 +176,31 @@ void Committer::commit_direct(Order& order, const RecordHeader& header, std::spa
   last_ = header.sequence;
 }
 
+void Committer::prepare_pages(Order& order) {
+  const auto from = std::max(prepared_, head_);
+  const auto to = std::min(head_ + ahead_, lap_end_);
+  prepared_ = std::max(from, to);
+  prepare_at_ = prepared_ < lap_end_ ? prepared_ - ahead_ / 2 : ~std::uint64_t{0};
+  ahead_ = std::min(2 * ahead_, most_ahead);
+  pages_wanted_ = false;
+  if (from >= to) return;
+  order.unlock();
+  intake_.prepare(from, to - from);
+  order.lock();
+}
+
+template <class Called>
+bool Committer::wait_until(Order& order, std::chrono::steady_clock::time_point due, const Called& called) {
+  while (true) {
+    const bool woken = work_.wait_until(order, due, [&] { return called() || wants_pages(); });
+    if (!woken || called()) return called();
+    prepare_pages(order);
+  }
+}
+
 void Committer::run() {
   Order order(mutex_);
+  prepare_pages(order);
   while (!stopped_) {
     if (!has_work() && direct_ == nullptr) {
       if (stop_) {
@@ -167,13 +208,19 @@ void Committer::run() {
         break;
       }
       idle_ = true;
+      urgent_ = false;  // whoever was in a hurry has been served
       work_.wait(order, [this] { return !idle_ || stop_ || direct_ != nullptr; });
       idle_ = false;
     }
     // The first event of a batch is here: let others join it until the interval has passed.
     const auto due =
         std::chrono::steady_clock::now() + (failure_ != nullptr ? retry_interval : options_.commit_interval);
-    work_.wait_until(order, due, [this] { return urgent_ || stop_ || stopped_ || direct_ != nullptr; });
+    const auto called = [this] { return urgent_ || stop_ || stopped_ || direct_ != nullptr; };
+    bool now = wait_until(order, due, called);
+    // Who syncs after each event has the disk to himself: what is durable in the intake can wait for a larger batch.
+    // Anything newer is seen here within an interval.
+    for (int i = 1; !now && i < synced_intervals && pending() != 0 && synced_ >= head_ && failure_ == nullptr; ++i)
+      now = wait_until(order, due + i * options_.commit_interval, called);
     if (stopped_) break;
     clock_.refresh();
     if (broken_) {
@@ -278,7 +325,7 @@ void Committer::commit_batch(Order& order) {
 
 void Committer::commit_one(Order& order, const Direct& direct) {
   const auto fill = [&](Commit& commit, StoredState state) {
-    commit.add(*direct.header, direct.message, direct.payload);
+    commit.add(*direct.header, direct.message, direct.payload, direct.first_hash);
     state.last = direct.header->sequence;
     return state;
   };
@@ -316,7 +363,7 @@ void Committer::sync() {
   Order order(mutex_);
   throw_if_broken(order);
   const auto target = head_;
-  if (tail_ >= target) return;
+  if (tail_ >= target || synced_ >= target) return;
   order.unlock();
   try {
     crash_point("sync.before");
@@ -327,6 +374,8 @@ void Committer::sync() {
     record_failure(order, std::current_exception(), true);
     std::rethrow_exception(failure_);
   }
+  order.lock();
+  synced_ = std::max(synced_, target);
 }
 
 void Committer::commit() {

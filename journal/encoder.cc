@@ -1,8 +1,6 @@
 #include "daybook/journal/encoder.h"
 
 #include <kj/exception.h>
-#define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +10,7 @@
 #include <type_traits>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/number.h"
 
 namespace daybook::detail {
 
@@ -105,31 +104,22 @@ void Encoder::build(const Event& event, std::span<const Sequence> parts) {
           to.setRunTime(body.run_time);
         } else if constexpr (std::is_same_v<Body, Set>) {
           auto to = root.initSet();
-          build_value(to.initValue(), body.value, 0);
+          build_main(root, to, body.value);
           if (!body.metadata.empty())
             build_attributes(to.initMetadata(static_cast<unsigned>(body.metadata.size())), body.metadata);
           if (!body.options.empty())
             build_attributes(to.initOptions(static_cast<unsigned>(body.options.size())), body.options);
-          to.setFlags(
-              static_cast<std::uint8_t>((body.broadcast ? 1 : 0) | (body.persist ? 2 : 0) | (body.archive ? 4 : 0)));
+          to.setFlags(flags_of(body.broadcast, body.persist, body.archive));
         } else if constexpr (std::is_same_v<Body, Mutate>) {
-          auto to = root.initMutate();
-          build_value(to.initValue(), body.value, 0);
-          const auto rank = static_cast<unsigned>(body.region.start.size());
-          auto region = to.initRegion(3 * rank);
-          for (unsigned i = 0; i < rank; ++i) {
-            region.set(i, body.region.start[i]);
-            region.set(rank + i, body.region.count[i]);
-            region.set(2 * rank + i, body.region.step[i]);
-          }
+          build_mutate(root, body);
         } else if constexpr (std::is_same_v<Body, MutateItem>) {
           auto to = root.initMutateItem();
-          build_value(to.initValue(), body.value, 0);
+          build_main(root, to, body.value);
           to.setIndex(body.index);
         } else if constexpr (std::is_same_v<Body, Replace>) {
-          build_value(root.initReplace().initValue(), body.value, 0);
+          build_main(root, root.initReplace(), body.value);
         } else if constexpr (std::is_same_v<Body, Append>) {
-          build_value(root.initAppend().initValue(), body.value, 0);
+          build_main(root, root.initAppend(), body.value);
         } else if constexpr (std::is_same_v<Body, Remove>) {
           root.setRemove();
         } else if constexpr (std::is_same_v<Body, Archived>) {
@@ -160,6 +150,38 @@ void Encoder::build(const Event& event, std::span<const Sequence> parts) {
         }
       },
       event.body);
+}
+
+template <class Group>
+void Encoder::build_main(wire::Event::Builder root, Group to, const Value& value) {
+  if (const auto number = plain_number(value)) {
+    root.setNumberKind(static_cast<std::uint8_t>(static_cast<std::uint8_t>(number->kind) + 1));
+    root.setNumberSize(number->size);
+    to.setNumber(number->bits);
+  } else {
+    build_value(to.initValue(), value, 0);
+  }
+}
+
+void Encoder::build_mutate(wire::Event::Builder root, const Mutate& body) {
+  auto to = root.initMutate();
+  const auto& region = body.region;
+  const auto rank = static_cast<unsigned>(region.start.size());
+  if (is_one_number(region, body.value)) {
+    const auto number = plain_number(body.value.type(), body.value.bytes());
+    root.setNumberKind(static_cast<std::uint8_t>(static_cast<std::uint8_t>(number.kind) + 1));
+    root.setNumberSize(number.size);
+    to.setNumber(number.bits);
+    if (rank != 0) fill(to.initRegion(rank), region.start);
+    return;
+  }
+  build_value(to.initValue(), body.value, 0);
+  auto numbers = to.initRegion(3 * rank);
+  for (unsigned i = 0; i < rank; ++i) {
+    numbers.set(i, region.start[i]);
+    numbers.set(rank + i, region.count[i]);
+    numbers.set(2 * rank + i, region.step[i]);
+  }
 }
 
 void Encoder::build_value(wire::Value::Builder to, const Value& value, unsigned depth) {
@@ -219,20 +241,6 @@ std::span<const std::byte> Encoder::message() {
   return {reinterpret_cast<const std::byte*>(segment.begin()), segment.size() * sizeof(capnp::word)};
 }
 
-std::uint64_t Encoder::hash_payload() const {
-  if (pieces_.empty()) return 0;
-  if (pieces_.size() == 1) return detail::payload_hash(pieces_.front());
-  if (payload_bytes_ <= 256) {
-    std::array<std::byte, 256> joined;
-    copy_payload(0, std::span(joined).first(payload_bytes_));
-    return detail::payload_hash(std::span(joined).first(payload_bytes_));
-  }
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  for (const auto& piece : pieces_) XXH3_64bits_update(&state, piece.data(), piece.size());
-  return XXH3_64bits_digest(&state);
-}
-
 void Encoder::drop_payload(std::uint64_t bytes) {
   payload_bytes_ -= bytes;
   auto piece = pieces_.begin();
@@ -241,28 +249,19 @@ void Encoder::drop_payload(std::uint64_t bytes) {
   pieces_.erase(pieces_.begin(), piece);
 }
 
-void Encoder::copy_payload(std::uint64_t offset, std::span<std::byte> out) const {
-  for (const auto& piece : pieces_) {
-    if (out.empty()) return;
-    if (offset >= piece.size()) {
-      offset -= piece.size();
-      continue;
-    }
-    const auto part = piece.subspan(offset, std::min<std::uint64_t>(out.size(), piece.size() - offset));
-    std::memcpy(out.data(), part.data(), part.size());
-    out = out.subspan(part.size());
-    offset = 0;
-  }
-}
-
-RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence) {
+RecordHeader open_header(Encoder& encoder, const Uuid& uuid, Sequence sequence) {
   RecordHeader header{};
   header.magic = record_magic;
   header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
   header.payload_bytes = encoder.payload_bytes();
   std::memcpy(header.uuid, uuid.data(), uuid.size());
   header.sequence = sequence;
-  header.checksum = record_checksum(header, encoder.message(), encoder.hash_payload());
+  return header;
+}
+
+RecordHeader sealed_header(Encoder& encoder, const Uuid& uuid, Sequence sequence) {
+  auto header = open_header(encoder, uuid, sequence);
+  header.checksum = record_checksum(header, encoder.message(), 0);
   return header;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -114,6 +115,29 @@ std::optional<RecordView> Intake::find_next(std::uint64_t position, Sequence seq
   if (!record || (record->header.sequence != sequence && !ignores_laps)) return std::nullopt;
   if (std::memcmp(record->header.uuid, header_.uuid, sizeof header_.uuid) != 0) return std::nullopt;
   return record;
+}
+
+// It reads what an append may be writing, and makes nothing of it.
+__attribute__((no_sanitize("thread"))) void Intake::prepare(std::uint64_t position,
+                                                            std::uint64_t bytes) const noexcept {
+#ifdef MADV_POPULATE_WRITE
+  constexpr std::uint64_t page = intake_header_bytes;
+  bytes = std::min(bytes, header_.capacity);
+  while (bytes != 0) {
+    const auto begin = position % header_.capacity;
+    const auto size = std::min(bytes, header_.capacity - begin);
+    auto* const first = ring_ + begin / page * page;
+    auto* const end = ring_ + begin + size;
+    // Where the kernel cannot (before Linux 5.14), or the disk does not want to, the append finds out.
+    if (::madvise(first, static_cast<std::size_t>(end - first), MADV_POPULATE_WRITE) != 0) return;
+    // A virtual machine's host may have its own tables to fill.
+    for (auto* at = first; at < end; at += page) static_cast<void>(*static_cast<volatile std::byte*>(at));
+    position += size;
+    bytes -= size;
+  }
+#else
+  static_cast<void>(position + bytes);
+#endif
 }
 
 void Intake::sync() { sync_data(file_.get(), path_); }

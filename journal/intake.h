@@ -34,6 +34,7 @@ class Intake {
   [[nodiscard]] std::uint64_t id() const { return header_.id; }
   [[nodiscard]] const std::uint8_t* uuid() const { return header_.uuid; }
 
+  [[nodiscard]] std::byte* ring() { return ring_; }
   // Where the bytes of `position` stand; capacity() bytes from there on are in one piece, because the ring is mapped
   // twice, one copy behind the other.
   [[nodiscard]] std::byte* at(std::uint64_t position) { return ring_ + position % header_.capacity; }
@@ -41,6 +42,10 @@ class Intake {
 
   // The record that follows at `position`, if one stands there whole and is the one with this sequence number.
   [[nodiscard]] std::optional<RecordView> find_next(std::uint64_t position, Sequence sequence) const;
+
+  // Has the pages of these bytes there before an append comes to them, whose first touch of a page costs many times what
+  // it does otherwise. Changes nothing that stands there, and waits for nobody; any thread may, at any time.
+  void prepare(std::uint64_t position, std::uint64_t bytes) const noexcept;
 
   // Everything copied in so far is on the disk when it returns. StorageError if the disk refuses.
   void sync();

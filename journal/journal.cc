@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -12,19 +11,16 @@
 #include <utility>
 
 #include "daybook/journal/clock.h"
-#include "daybook/journal/codec.h"
-#include "daybook/journal/committer.h"
 #include "daybook/journal/crash_point.h"
 #include "daybook/journal/encoder.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
-#include "daybook/journal/keys.h"
 #include "daybook/journal/linker.h"
 #include "daybook/journal/record.h"
 #include "daybook/journal/recovery.h"
-#include "daybook/journal/request_file.h"
 #include "daybook/journal/store.h"
 #include "daybook/journal/version.h"
+#include "daybook/journal/writer.h"
 
 namespace daybook {
 
@@ -33,12 +29,6 @@ using detail::Encoder;
 namespace {
 
 constexpr std::uint64_t least_intake_bytes = std::uint64_t{64} << 10;
-
-// One per thread: encoding into it allocates nothing once it has met the largest message.
-Encoder& thread_encoder() {
-  thread_local Encoder encoder;
-  return encoder;
-}
 
 Uuid random_uuid() {
   Uuid uuid;
@@ -81,7 +71,8 @@ std::vector<std::byte> first_record(const RunInfo& info) {
   const auto monotonic = detail::Clock::monotonic();
   // A run that is recorded after the fact began when it began, and its events follow from there.
   const auto begun = nanoseconds(info.start_time);
-  const auto link = linker.link(started, begun != 0 ? begun : clock.wall(monotonic), monotonic, encoder.event());
+  const auto link = linker.link(started, begun != 0 ? begun : clock.wall(monotonic), monotonic);
+  fill(link, encoder.event());
   const auto header = detail::sealed_header(encoder, info.uuid, link.sequence);
   const auto head = std::as_bytes(std::span(&header, 1));
   const auto message = encoder.message();
@@ -118,180 +109,23 @@ void refuse_network(const std::filesystem::path& folder) {
 
 }  // namespace
 
-class Journal::Impl {
- public:
-  Impl(std::filesystem::path path, RunInfo info, const JournalOptions& options, std::optional<detail::WriterLock> lock,
-       std::shared_ptr<detail::Store> store, detail::Intake intake, const detail::StoredState& state)
-      : path_(std::move(path)),
-        info_(std::move(info)),
-        fork_generation_(detail::fork_generation()),
-        lock_(std::move(lock)),
-        store_(std::move(store)),
-        linker_(store_, state),
-        committer_(store_, std::move(intake), state, options, clock_) {
-    committer_.start();
-  }
-
-  [[nodiscard]] bool is_ours() const { return fork_generation_ == detail::fork_generation(); }
-
-  void check_usable() const {
-    if (!is_ours()) {
-      throw InvalidError("journal '" + path_.string() +
-                         "' belongs to the process this one was forked from: make one of your own here");
-    }
-  }
-
-  Sequence append(const Event& event) {
-    check_usable();
-    detail::check_appendable(event.body);
-    auto& encoder = thread_encoder();
-    encoder.encode(event);
-    if (encoder.payload_bytes() > detail::max_record_payload) split(encoder, event);
-    return append_encoded(encoder, event);
-  }
-
-  std::optional<Outline> outline(std::string_view key) {
-    check_usable();
-    const auto order = committer_.order();
-    const auto* dataset = linker_.find(key);
-    if (dataset == nullptr) return std::nullopt;
-    return Outline{dataset->form, dataset->type, Shape(dataset->shape), dataset->items};
-  }
-
-  void sync() {
-    check_usable();
-    committer_.sync();
-  }
-
-  void commit() {
-    check_usable();
-    committer_.commit();
-  }
-
-  [[nodiscard]] std::uint64_t free_intake_bytes() const {
-    check_usable();
-    return committer_.free_bytes();
-  }
-
-  void close() {
-    check_usable();
-    if (closed_.exchange(true)) return;  // whatever happens below, this object has done what it can
-    detail::crash_point("close.before");
-    committer_.stop();
-    detail::crash_point("close.committed");
-    detail::remove_file(path_ / "intake");
-    // Nobody will answer any more; who asked sees that the run is not live.
-    std::error_code ignored;
-    std::filesystem::remove(detail::request_file(path_), ignored);
-    detail::crash_point("close.removed");
-    detail::sync_directory(path_);
-    detail::crash_point("close.synced");
-    lock_.reset();
-  }
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] const RunInfo& info() const { return info_; }
-  [[nodiscard]] JournalStatistics statistics() const {
-    check_usable();
-    return committer_.statistics();
-  }
-
- private:
-  // Journals the payload's front as `part` events of their own and encodes the event anew with the rest. Until the event
-  // itself is there the parts mean nothing, so a crash in between leaves the dataset as it was.
-  void split(Encoder& encoder, const Event& event) {
-    std::vector<Sequence> parts;
-    std::vector<std::byte> piece(detail::max_record_payload);
-    Encoder part_encoder;
-    std::uint64_t offset = 0;
-    for (; encoder.payload_bytes() - offset > detail::max_record_payload; offset += detail::max_record_payload) {
-      encoder.copy_payload(offset, piece);
-      Event part;
-      part.body = Part{piece};
-      part.time = event.time;
-      part.monotonic = event.monotonic;
-      part_encoder.encode(part);
-      parts.push_back(append_encoded(part_encoder, part));
-    }
-    encoder.encode(event, parts);
-    encoder.drop_payload(offset);
-  }
-
-  Sequence append_encoded(Encoder& encoder, const Event& event) {
-    const auto payload = encoder.payload();
-    const auto hash = encoder.hash_payload();
-    detail::RecordHeader header{};
-    header.magic = detail::record_magic;
-    header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
-    header.payload_bytes = encoder.payload_bytes();
-    std::memcpy(header.uuid, info_.uuid.data(), info_.uuid.size());
-    const auto record_bytes = detail::record_bytes(header.message_words, header.payload_bytes);
-    const bool direct = !committer_.fits_intake(record_bytes);
-
-    auto order = committer_.order();
-    if (direct) {
-      committer_.begin_direct(order);
-    } else {
-      committer_.wait_for_room(order, record_bytes);
-    }
-    try {
-      // From here on nobody else gets in. First everything that may be refused, then what changes our memory of the run.
-      const auto monotonic = detail::Clock::monotonic();
-      auto link = linker_.link(event, event.time != 0 ? event.time : clock_.wall(monotonic),
-                               event.monotonic != 0 ? event.monotonic : monotonic, encoder.event());
-      header.sequence = link.sequence;
-      header.checksum = detail::record_checksum(header, encoder.message(), hash);
-      if (direct) {
-        committer_.commit_direct(order, header, encoder.message(), payload);
-      } else {
-        detail::crash_point("append.before");
-        auto* to = committer_.place();
-        std::memcpy(to, &header, sizeof header);
-        to += sizeof header;
-        std::memcpy(to, encoder.message().data(), encoder.message().size());
-        to += encoder.message().size();
-        for (const auto& piece : payload) {
-          std::memcpy(to, piece.data(), piece.size());
-          to += piece.size();
-        }
-        committer_.publish(order, record_bytes, header.sequence);
-      }
-      linker_.accept(link, event);
-      return header.sequence;
-    } catch (...) {
-      if (direct && order.owns_lock()) committer_.abandon_direct(order);
-      throw;
-    }
-  }
-
-  const std::filesystem::path path_;
-  const RunInfo info_;
-  const std::uint64_t fork_generation_;
-  std::optional<detail::WriterLock> lock_;
-  std::shared_ptr<detail::Store> store_;
-  detail::Clock clock_;
-  detail::Linker linker_;
-  detail::Committer committer_;
-  std::atomic<bool> closed_ = false;
-};
-
-Journal::Journal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Journal::Journal(std::unique_ptr<detail::Writer> writer) : writer_(std::move(writer)) {}
 Journal::Journal(Journal&&) noexcept = default;
 
 Journal& Journal::operator=(Journal&& other) noexcept {
-  std::swap(impl_, other.impl_);
+  std::swap(writer_, other.writer_);
   return *this;
 }
 
 Journal::~Journal() {
-  if (!impl_) return;
-  if (!impl_->is_ours()) {
+  if (!writer_) return;
+  if (!writer_->is_ours()) {
     // The parent's thread, locks and descriptors are not here: touching them would disturb or hang.
-    static_cast<void>(impl_.release());
+    static_cast<void>(writer_.release());
     return;
   }
   try {
-    impl_->close();
+    writer_->close();
   } catch (const std::exception&) {
     // Abandoned, not lost: what could not be committed stands in the intake, and the next open recovers it.
   }
@@ -343,8 +177,8 @@ Journal Journal::create(const std::filesystem::path& dir, const RunInfo& given, 
   store->moved(path);
   intake.moved(path / "intake");
 
-  return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(lock), std::move(store),
-                                        std::move(intake), state));
+  return Journal(std::make_unique<detail::Writer>(path, std::move(info), options, std::move(lock), std::move(store),
+                                                  std::move(intake), state));
 }
 
 Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wanted) {
@@ -377,84 +211,26 @@ Journal Journal::open(const std::filesystem::path& dir, const JournalOptions& wa
   detail::crash_point("open.published");
   detail::sync_directory(path);
   detail::crash_point("open.synced");
-  return Journal(std::make_unique<Impl>(path, std::move(info), options, std::move(opened.lock), std::move(opened.store),
-                                        std::move(intake), state));
+  return Journal(std::make_unique<detail::Writer>(path, std::move(info), options, std::move(opened.lock),
+                                                  std::move(opened.store), std::move(intake), state));
 }
 
-Sequence Journal::append(const Event& event) { return impl_->append(event); }
-
-namespace {
-
-Event event_of(std::string_view key, EventBody body) {
-  Event event;
-  event.key = key;
-  event.body = std::move(body);
-  return event;
-}
-
-}  // namespace
-
-Sequence Journal::set(std::string_view key, Value value, const SetOptions& options) {
-  Set body;
-  body.value = std::move(value);
-  body.metadata = options.metadata;
-  body.options = options.storage;
-  body.broadcast = options.broadcast;
-  body.persist = options.persist;
-  body.archive = options.archive;
-  return append(event_of(key, std::move(body)));
-}
-
-Sequence Journal::mutate(std::string_view key, const Region& region, Value value) {
-  return append(event_of(key, Mutate{region, std::move(value)}));
-}
-
-Sequence Journal::mutate_item(std::string_view key, std::uint64_t index, Value value) {
-  return append(event_of(key, MutateItem{index, std::move(value)}));
-}
-
-Sequence Journal::replace(std::string_view key, Value value) {
-  return append(event_of(key, Replace{std::move(value)}));
-}
-
-Sequence Journal::append(std::string_view key, Value item) { return append(event_of(key, Append{std::move(item)})); }
-
-Sequence Journal::remove(std::string_view key) { return append(event_of(key, Remove{})); }
-
-Sequence Journal::set_attribute(std::string_view key, std::string_view name, Value value) {
-  return append(event_of(key, SetAttribute{name, std::move(value)}));
-}
-
-Sequence Journal::remove_attribute(std::string_view key, std::string_view name) {
-  return append(event_of(key, SetAttribute{name, Value(), true}));
-}
-
-Sequence Journal::archive(std::string_view key, Value value) {
-  return append(event_of(key, Archived{std::move(value)}));
-}
-
-Sequence Journal::checkpoint(std::string_view name) { return append(event_of({}, Checkpoint{name})); }
-
-Sequence Journal::stage(std::string_view stage, double run_time) {
-  return append(event_of({}, StageChanged{stage, run_time}));
-}
-
-std::optional<Outline> Journal::outline(std::string_view key) const { return impl_->outline(key); }
-void Journal::sync() { impl_->sync(); }
-void Journal::commit() { impl_->commit(); }
-std::uint64_t Journal::free_intake_bytes() const { return impl_->free_intake_bytes(); }
+std::optional<Outline> Journal::outline(std::string_view key) const { return writer_->outline(key); }
+void Journal::sync() { writer_->sync(); }
+void Journal::commit() { writer_->commit(); }
+std::uint64_t Journal::free_intake_bytes() const { return writer_->free_intake_bytes(); }
 
 void Journal::finish(std::string_view how) {
   detail::crash_point("finish.before");
-  append(event_of({}, RunEnded{how}));
+  writer_->append({.body = RunEnded{how}, .key = {}, .storage = nullptr});
   detail::crash_point("finish.ended");
   close();
 }
 
-void Journal::close() { impl_->close(); }
+void Journal::close() { writer_->close(); }
 
-const std::filesystem::path& Journal::path() const { return impl_->path(); }
-const RunInfo& Journal::info() const { return impl_->info(); }
-JournalStatistics Journal::statistics() const { return impl_->statistics(); }
+const std::filesystem::path& Journal::path() const { return writer_->path(); }
+const RunInfo& Journal::info() const { return writer_->info(); }
+JournalStatistics Journal::statistics() const { return writer_->statistics(); }
 
 }  // namespace daybook

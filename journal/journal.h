@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "daybook/journal/dataset.h"
 #include "daybook/journal/event.h"
 
 namespace daybook {
@@ -19,7 +19,8 @@ struct JournalOptions {
   // Bytes of the ring file in front of LMDB. It bounds what may wait for a commit, and so how long a burst is absorbed
   // at memory speed; records above a quarter of it go straight to LMDB. At least 64 KiB, rounded up to whole pages.
   std::uint64_t intake_bytes = std::uint64_t{16} << 20;
-  // A durable LMDB commit follows an append at the latest this much later: what a power cut can cost.
+  // A durable LMDB commit follows an append at the latest this much later: what a power cut can cost. What a sync() has
+  // made durable meanwhile may take ten times as long to get to LMDB, and so to readers.
   std::chrono::milliseconds commit_interval{20};
   // How long a call may wait for a full intake while commits make no progress, before it throws StorageError.
   std::chrono::milliseconds full_timeout{30000};
@@ -36,12 +37,6 @@ struct JournalStatistics {
   std::uint64_t superseded = 0;        // bytes of history as of `committed` that could be dropped: see history_bytes
   std::uint64_t waits = 0;             // appends that had to wait for a full intake …
   std::chrono::nanoseconds waited{0};  // … and for how long in all
-};
-
-struct SetOptions {
-  bool broadcast = false, persist = false, archive = true;
-  std::vector<Attribute> metadata;  // unit, scale, precision or any other
-  std::vector<Attribute> storage;   // as h5py's create_dataset: {"compression", "gzip"}; see docs/layouts/options.md
 };
 
 // What a journal holds under a key, without its value: enough to resolve an index.
@@ -77,12 +72,38 @@ class Journal {
   Journal& operator=(Journal&&) noexcept;
   ~Journal();  // close(), but silent: a run without finish() is later shown as crashed, with every event in it
 
-  Sequence set(std::string_view key, Value value, const SetOptions& options = {});
-  Sequence mutate(std::string_view key, const Region& region, Value value);
-  Sequence mutate_item(std::string_view key, std::uint64_t index, Value value);
-  Sequence replace(std::string_view key, Value value);
-  Sequence append(std::string_view key, Value item);
+  // For a dataset that gets many events: what it is like is found once, and not by each call. Throws as an append does.
+  Dataset dataset(std::string_view key);
+
+  Sequence set(std::string_view key, const Value& value, const SetOptions& options = {});
+  Sequence mutate(std::string_view key, const Region& region, const Value& value);
+  Sequence mutate_item(std::string_view key, std::uint64_t index, const Value& value);
+  Sequence replace(std::string_view key, const Value& value);
+  Sequence append(std::string_view key, const Value& item);
   Sequence remove(std::string_view key);
+  // The same for a single number.
+  template <Number T>
+  Sequence set(std::string_view key, T number) {
+    return change(key, detail::number_set(detail::PlainNumber::of(number), detail::flags_of(false, false, true)));
+  }
+  template <Number T>
+  Sequence set(std::string_view key, T number, const SetOptions& options) {
+    if (!options.metadata.empty() || !options.storage.empty()) return set(key, Value(number), options);
+    const auto flags = detail::flags_of(options.broadcast, options.persist, options.archive);
+    return change(key, detail::number_set(detail::PlainNumber::of(number), flags));
+  }
+  template <Number T>
+  Sequence append(std::string_view key, T item) {
+    return change(key, detail::number_append(detail::PlainNumber::of(item)));
+  }
+  template <Number T>
+  Sequence mutate_item(std::string_view key, std::uint64_t index, T number) {
+    return change(key, detail::number_mutate_item(index, detail::PlainNumber::of(number)));
+  }
+  template <Number T>
+  Sequence replace(std::string_view key, T number) {
+    return change(key, detail::number_replace(detail::PlainNumber::of(number)));
+  }
   Sequence set_attribute(std::string_view key, std::string_view name, Value value);
   Sequence remove_attribute(std::string_view key, std::string_view name);
   Sequence archive(std::string_view key, Value value);
@@ -113,9 +134,9 @@ class Journal {
   [[nodiscard]] JournalStatistics statistics() const;
 
  private:
-  class Impl;
-  explicit Journal(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Journal(std::unique_ptr<detail::Writer> writer);
+  Sequence change(std::string_view key, const detail::NumberChange& change);
+  std::unique_ptr<detail::Writer> writer_;
 };
 
 // `{rid:09}-{Class}.daybook`, a name without folder whatever the class is called: `/`, NUL and control characters become

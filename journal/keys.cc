@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/number.h"
 
 namespace daybook::detail {
 
@@ -59,11 +60,11 @@ void check_mutate(std::string_view key, const DatasetChain& dataset, const Mutat
   }
 }
 
-void check_mutate_item(std::string_view key, const DatasetChain& dataset, const MutateItem& event) {
+void check_item(std::string_view key, const DatasetChain& dataset, std::uint64_t index) {
   check_present(key, dataset, "mutate it");
   if (dataset.form != Form::list) refuse(key, "only a list has items to mutate");
-  if (event.index >= dataset.items) {
-    refuse(key, "item " + std::to_string(event.index) + " lies beyond the list's " + std::to_string(dataset.items));
+  if (index >= dataset.items) {
+    refuse(key, "item " + std::to_string(index) + " lies beyond the list's " + std::to_string(dataset.items));
   }
 }
 
@@ -78,6 +79,54 @@ void check_append(std::string_view key, const DatasetChain& dataset, const Appen
     refuse(key, "an item of " + describe(event.value) + " does not fit behind an array of " + dataset.type.name() +
                     " " + spell(dataset.shape));
   }
+}
+
+namespace {
+
+void check_element(const DatasetChain& dataset, std::span<const std::int64_t> start, PlainNumber number) {
+  check_present(dataset.key, dataset, "mutate it");
+  if (dataset.form != Form::array) refuse(dataset.key, "only an array has elements to mutate");
+  if (start.size() != dataset.shape.size()) {
+    refuse(dataset.key, "the element's place has " + std::to_string(start.size()) + " dimensions, the array " +
+                            std::to_string(dataset.shape.size()));
+  }
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    if (static_cast<std::uint64_t>(start[i]) >= dataset.shape[i])  // also below 0
+      refuse(dataset.key, "the element " + std::to_string(start[i]) + " lies outside of the array's shape " +
+                              spell(dataset.shape) + " in dimension " + std::to_string(i));
+  }
+  if (!is_of(dataset.type, number)) {
+    refuse(dataset.key,
+           "the element is of type " + Type(number.kind, number.size).name() + ", the array of " + dataset.type.name());
+  }
+}
+
+}  // namespace
+
+void check_number(const DatasetChain& dataset, const NumberChange& change) {
+  switch (change.what) {
+    case NumberChange::What::set:
+      return;
+    case NumberChange::What::mutate:
+      return check_element(dataset, change.start, change.number);
+    case NumberChange::What::mutate_item:
+      return check_item(dataset.key, dataset, change.index);
+    case NumberChange::What::replace:
+      return check_present(dataset.key, dataset, "replace its value");
+    case NumberChange::What::append:
+      check_present(dataset.key, dataset, "append to it");
+      if (dataset.form == Form::list) return;
+      if (dataset.form == Form::array && dataset.shape.size() == 1 && dataset.type.is_number()) return;
+      return check_append(dataset.key, dataset, Append{number_value(change.number), 0});
+  }
+}
+
+void take_number(DatasetChain& dataset, PlainNumber number) {
+  if (dataset.form == Form::scalar && is_of(dataset.type, number)) return;
+  dataset.form = Form::scalar;
+  dataset.type = Type(number.kind, number.size);
+  dataset.shape.clear();
+  dataset.items = 0;
 }
 
 void prepare_form(DatasetChain& dataset, const Value& value) { dataset.shape.reserve(value.shape().size()); }

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daybook/journal/dataset.h"
 #include "daybook/journal/event.h"
 
 namespace daybook::detail {
@@ -21,6 +22,9 @@ struct ChainState {
 };
 
 struct DatasetChain : ChainState {
+  // Its own name: as it is, and as a message has it (padded words, with a NUL behind the text).
+  std::string_view key;
+  std::vector<std::uint64_t> key_words;
   bool present = false;
   bool saved = false;  // the newest `set` has archive
   Form form = Form::scalar;
@@ -44,14 +48,17 @@ using ByName = std::unordered_map<std::string, State, StringHash, std::equal_to<
 
 // The rules of FORMAT.md for one event on its dataset; InvalidError names the key.
 void check_mutate(std::string_view key, const DatasetChain& dataset, const Mutate& event);
-void check_mutate_item(std::string_view key, const DatasetChain& dataset, const MutateItem& event);
+void check_item(std::string_view key, const DatasetChain& dataset, std::uint64_t index);
 void check_append(std::string_view key, const DatasetChain& dataset, const Append& event);
 void check_present(std::string_view key, const DatasetChain& dataset, std::string_view doing);
+
+void check_number(const DatasetChain& dataset, const NumberChange& change);
 
 // Takes the memory that take_form() will need.
 void prepare_form(DatasetChain& dataset, const Value& value);
 // The dataset's form after a whole value was given.
 void take_form(DatasetChain& dataset, const Value& value);
+void take_number(DatasetChain& dataset, PlainNumber number);
 // … and after an append.
 void take_append(DatasetChain& dataset);
 

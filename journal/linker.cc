@@ -6,6 +6,7 @@
 
 #include "daybook/journal/chains.h"
 #include "daybook/journal/error.h"
+#include "daybook/journal/number.h"
 
 namespace daybook::detail {
 
@@ -27,8 +28,13 @@ const Body& expect(const Event& event) {
 }
 
 // Setting a dataset again leaves it where it is in the order of the file; leaving the file in between gives the place up.
-bool keeps_place(const DatasetChain& dataset, const Set& set) {
-  return dataset.present && dataset.saved && set.archive;
+bool keeps_place(const DatasetChain& dataset, bool archive) { return dataset.present && dataset.saved && archive; }
+
+constexpr std::uint8_t archive_flag = 4;
+
+// The position that an appended item gets.
+std::uint64_t length_of(const DatasetChain& dataset) {
+  return dataset.form == Form::list ? dataset.items : dataset.shape.front();
 }
 
 // A chain as the journal on disk has it.
@@ -91,7 +97,13 @@ Linker::Linker(std::shared_ptr<Store> store, const StoredState& state)
 }
 
 DatasetChain& Linker::dataset(std::string_view key) {
-  return entry(datasets_, key, [&] { return on_disk_ ? load_dataset(store_->begin_read(), key) : DatasetChain{}; });
+  const auto found = datasets_.find(key);
+  if (found != datasets_.end()) return found->second;
+  auto chain = on_disk_ ? load_dataset(store_->begin_read(), key) : DatasetChain{};
+  chain.key_words = key_words(key);
+  const auto placed = datasets_.emplace(std::string(key), std::move(chain)).first;
+  placed->second.key = placed->first;
+  return placed->second;
 }
 
 const DatasetChain* Linker::find(std::string_view key) {
@@ -119,16 +131,43 @@ ChainState& Linker::attribute(std::string_view key, std::string_view name) {
   return entry(attributes_, head, [&] { return on_disk_ ? load_chain(store_->begin_read(), head) : ChainState{}; });
 }
 
-Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t monotonic, wire::Event::Builder to) {
-  if (ended_ && !std::holds_alternative<Materialized>(event.body)) {
-    throw InvalidError("the run has ended: its journal takes no more events");
-  }
+Link Linker::next(std::int64_t time, std::int64_t monotonic) const {
   Link link;
   link.sequence = last_ + 1;
   link.time = std::max(time, last_time_);
   link.monotonic = std::max(monotonic, last_monotonic_);
+  return link;
+}
+
+namespace {
+
+[[noreturn]] void refuse_after_end() { throw InvalidError("the run has ended: its journal takes no more events"); }
+
+}  // namespace
+
+void fill(const Link& link, wire::Event::Builder to) {
   to.setTime(link.time);
   to.setMonotonic(link.monotonic);
+  to.setPrevious(link.previous);
+  to.setBase(link.base);
+  to.setDepth(link.depth);
+  switch (to.which()) {
+    case wire::Event::SET:
+      return to.getSet().setBorn(link.detail);
+    case wire::Event::REPLACE:
+      return to.getReplace().setDeclared(link.detail);
+    case wire::Event::APPEND:
+      return to.getAppend().setIndex(link.detail);
+    case wire::Event::ARCHIVED:
+      return to.getArchived().setBorn(link.detail);
+    default:
+      return;
+  }
+}
+
+Link Linker::link(const Event& event, std::int64_t time, std::int64_t monotonic) {
+  if (ended_ && !std::holds_alternative<Materialized>(event.body)) refuse_after_end();
+  auto link = next(time, monotonic);
   const ChainState* chain = nullptr;
   bool whole = true;  // holds the chain's whole value
   std::visit(
@@ -137,31 +176,31 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
         if constexpr (std::is_same_v<Body, Set>) {
           link.dataset = &dataset(event.key);
           prepare_form(*link.dataset, body.value);
-          to.getSet().setBorn(keeps_place(*link.dataset, body) ? link.dataset->born : 0);
+          link.detail = keeps_place(*link.dataset, body.archive) ? link.dataset->born : 0;
         } else if constexpr (std::is_same_v<Body, Mutate>) {
           link.dataset = &dataset(event.key);
           check_mutate(event.key, *link.dataset, body);
           whole = false;
         } else if constexpr (std::is_same_v<Body, MutateItem>) {
           link.dataset = &dataset(event.key);
-          check_mutate_item(event.key, *link.dataset, body);
+          check_item(event.key, *link.dataset, body.index);
           whole = false;
         } else if constexpr (std::is_same_v<Body, Replace>) {
           link.dataset = &dataset(event.key);
           check_present(event.key, *link.dataset, "replace its value");
           prepare_form(*link.dataset, body.value);
-          to.getReplace().setDeclared(link.dataset->declared);
+          link.detail = link.dataset->declared;
         } else if constexpr (std::is_same_v<Body, Append>) {
           link.dataset = &dataset(event.key);
           check_append(event.key, *link.dataset, body);
-          to.getAppend().setIndex(link.dataset->form == Form::list ? link.dataset->items : link.dataset->shape.front());
+          link.detail = length_of(*link.dataset);
           whole = false;
         } else if constexpr (std::is_same_v<Body, Remove>) {
           link.dataset = &dataset(event.key);
           check_present(event.key, *link.dataset, "remove it");
         } else if constexpr (std::is_same_v<Body, Archived>) {
           link.archive = &archive(event.key);
-          to.getArchived().setBorn(link.archive->born);
+          link.detail = link.archive->born;
           chain = link.archive;
         } else if constexpr (std::is_same_v<Body, SetAttribute>) {
           if (body.name.empty())
@@ -178,13 +217,66 @@ Linker::Link Linker::link(const Event& event, std::int64_t time, std::int64_t mo
       event.body);
   if (link.dataset != nullptr) chain = link.dataset;
   if (chain != nullptr) {
-    to.setPrevious(chain->head);
+    link.previous = chain->head;
     if (!whole) {
-      to.setBase(chain->base);
-      to.setDepth(chain->depth + 1);
+      link.base = chain->base;
+      link.depth = chain->depth + 1;
     }
   }
   return link;
+}
+
+Link Linker::link(DatasetChain& dataset, const NumberChange& change, std::int64_t time, std::int64_t monotonic) const {
+  using What = NumberChange::What;
+  if (ended_) refuse_after_end();
+  check_number(dataset, change);
+  auto link = next(time, monotonic);
+  link.dataset = &dataset;
+  link.previous = dataset.head;
+  switch (change.what) {
+    case What::set:
+      link.detail = keeps_place(dataset, (change.flags & archive_flag) != 0) ? dataset.born : 0;
+      return link;
+    case What::replace:
+      link.detail = dataset.declared;
+      return link;
+    case What::append:
+      link.detail = length_of(dataset);
+      break;
+    case What::mutate_item:
+      link.detail = change.index;
+      break;
+    case What::mutate:
+      break;
+  }
+  link.base = dataset.base;
+  link.depth = dataset.depth + 1;
+  return link;
+}
+
+namespace {
+
+void declare(DatasetChain& dataset, Sequence sequence, bool archive) {
+  if (!keeps_place(dataset, archive)) dataset.born = sequence;
+  dataset.present = true;
+  dataset.saved = archive;
+  dataset.declared = sequence;
+}
+
+}  // namespace
+
+void Linker::accept(const Link& link, const NumberChange& change) noexcept {
+  using What = NumberChange::What;
+  last_ = link.sequence;
+  last_time_ = link.time;
+  last_monotonic_ = link.monotonic;
+  auto& dataset = *link.dataset;
+  dataset.head = link.sequence;
+  dataset.depth = link.depth;
+  dataset.base = link.base != 0 ? link.base : link.sequence;
+  if (change.what == What::append) take_append(dataset);
+  if (change.what == What::set) declare(dataset, link.sequence, (change.flags & archive_flag) != 0);
+  if (change.what == What::set || change.what == What::replace) take_number(dataset, change.number);
 }
 
 void Linker::accept(const Link& link, const Event& event) noexcept {
@@ -205,10 +297,7 @@ void Linker::accept(const Link& link, const Event& event) noexcept {
         if constexpr (std::is_same_v<Body, Set>) {
           auto& dataset = *link.dataset;
           rebase(dataset);
-          if (!keeps_place(dataset, body)) dataset.born = link.sequence;
-          dataset.present = true;
-          dataset.saved = body.archive;
-          dataset.declared = link.sequence;
+          declare(dataset, link.sequence, body.archive);
           take_form(dataset, body.value);
         } else if constexpr (std::is_same_v<Body, Replace>) {
           rebase(*link.dataset);

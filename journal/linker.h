@@ -16,29 +16,42 @@ namespace daybook::detail {
 // InvalidError for events that only the journal itself appends.
 void check_appendable(const EventBody& body);
 
+// What link() found out: for the event's message, and for accept() to remember.
+struct Link {
+  Sequence sequence = 0;
+  std::int64_t time = 0;
+  std::int64_t monotonic = 0;
+  Sequence previous = 0;
+  Sequence base = 0;  // 0: the event itself
+  std::uint32_t depth = 0;
+  std::uint64_t detail = 0;  // of set and archived: born; of replace: declared; of append and mutateItem: index
+  DatasetChain* dataset = nullptr;
+  ArchiveChain* archive = nullptr;
+  ChainState* other = nullptr;  // attribute, stage
+};
+
+// Fills in the journal's fields of an event's message.
+void fill(const Link& link, wire::Event::Builder to);
+
 class Linker {
  public:
-  // What link() found out and accept() will remember.
-  struct Link {
-    Sequence sequence = 0;
-    std::int64_t time = 0;
-    std::int64_t monotonic = 0;
-    DatasetChain* dataset = nullptr;
-    ArchiveChain* archive = nullptr;
-    ChainState* other = nullptr;  // attribute, stage
-  };
-
   Linker(std::shared_ptr<Store> store, const StoredState& state);
 
-  // Checks the event and fills the journal's fields of its message. InvalidError, and nothing is changed.
-  Link link(const Event& event, std::int64_t time, std::int64_t monotonic, wire::Event::Builder to);
+  // Stays where it is as long as the linker.
+  DatasetChain& dataset(std::string_view key);
+
   // Null if it is not there.
   const DatasetChain* find(std::string_view key);
+
+  // Checks the event. InvalidError, and nothing is changed.
+  Link link(const Event& event, std::int64_t time, std::int64_t monotonic);
+  Link link(DatasetChain& dataset, const NumberChange& change, std::int64_t time, std::int64_t monotonic) const;
   // The event is in the journal: too late for anything to fail.
   void accept(const Link& link, const Event& event) noexcept;
+  void accept(const Link& link, const NumberChange& change) noexcept;
 
  private:
-  DatasetChain& dataset(std::string_view key);
+  [[nodiscard]] Link next(std::int64_t time, std::int64_t monotonic) const;
   ArchiveChain& archive(std::string_view key);
   ChainState& attribute(std::string_view key, std::string_view name);
 

@@ -35,15 +35,16 @@ bool append_materialized(const std::filesystem::path& journal, const Materialize
   encoder.encode(event);
   detail::Clock clock;
   const auto monotonic = detail::Clock::monotonic();
-  const auto link = linker.link(event, clock.wall(monotonic), monotonic, encoder.event());
-  const auto header = detail::sealed_header(encoder, opened.info.uuid, link.sequence);
+  const auto link = linker.link(event, clock.wall(monotonic), monotonic);
+  detail::fill(link, encoder.event());
+  const auto header = detail::open_header(encoder, opened.info.uuid, link.sequence);
   detail::StoredState state = opened.state;
   state.last = link.sequence;
   detail::Retention retention(*opened.store, unlimited_history);
   while (true) {
     try {
       detail::Commit commit(*opened.store, retention);
-      commit.add(header, encoder.message(), encoder.payload());
+      commit.add(header, encoder.message(), encoder.payload(), nullptr);
       commit.commit(state);
       return true;
     } catch (const detail::MapFull&) {

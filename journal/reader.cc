@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "daybook/journal/append_pattern.h"
 #include "daybook/journal/chains.h"
+#include "daybook/journal/delivery.h"
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"
+#include "daybook/journal/passed_pages.h"
 #include "daybook/journal/recovery.h"
 
 namespace daybook {
@@ -21,6 +25,8 @@ namespace {
 constexpr std::uint64_t dense_share = 16;
 // Links are followed backwards, events are wanted forwards: so many are remembered at a time.
 constexpr std::size_t stretch = std::size_t{1} << 16;
+// Of records that were found intact: most are asked for two or three times, soon after each other.
+constexpr std::size_t remembered = 1024;
 
 Chain chain_of(Group group) { return group == Group::datasets ? Chain::dataset : Chain::archive; }
 
@@ -44,12 +50,25 @@ class Reader::Impl {
 
   void refresh() {
     parts_.clear();
+    checked_.clear();
     snapshot_.reset();
     snapshot_.emplace(store_->begin_read());
     state_ = detail::read_state(*snapshot_);
   }
 
   [[nodiscard]] const ReadTransaction& snapshot() const { return *snapshot_; }
+
+  // record_at(), which need not look for a record and compare its checksum once more while it is remembered.
+  [[nodiscard]] const detail::RecordView& record_at(Sequence sequence) const {
+    if (checked_.empty()) checked_.resize(remembered);
+    auto& [known, record] = checked_[sequence % remembered];
+    if (known != sequence || sequence == 0) {
+      record = detail::record_at(snapshot(), sequence);
+      known = sequence;
+      passed_.add(record.bytes);
+    }
+    return record;
+  }
 
   // The newest event of a chain up to `as_of`.
   [[nodiscard]] std::optional<Sequence> find_head(std::string_view head_key, Sequence as_of) const {
@@ -61,11 +80,11 @@ class Reader::Impl {
     sequence = provable(sequence);
     while (sequence > as_of) {
       auto at = sequence;
-      auto links = detail::links_of(snapshot(), detail::record_at(snapshot(), at));
+      auto links = detail::links_of(snapshot(), record_at(at));
       // All that lies between an event and its base can be passed over at once.
       if (links.base > as_of && links.base < sequence) {
         at = links.base;
-        links = detail::links_of(snapshot(), detail::record_at(snapshot(), at));
+        links = detail::links_of(snapshot(), record_at(at));
       }
       sequence = before(at, links.previous);
     }
@@ -92,7 +111,7 @@ class Reader::Impl {
     state.group = group;
     state.head = head;
     bool removed = false;
-    detail::read_message(snapshot(), detail::record_at(snapshot(), head), [&](detail::EventMessage event) {
+    detail::read_message(snapshot(), record_at(head), [&](detail::EventMessage event) {
       const auto key = event.getKey();
       state.key.assign(key.begin(), key.size());
       state.base = event.getBase() == 0 ? head : event.getBase();
@@ -102,7 +121,7 @@ class Reader::Impl {
     });
     if (removed) return std::nullopt;
     if (group == Group::archive) {
-      detail::read_message(snapshot(), detail::record_at(snapshot(), state.base), [&](detail::EventMessage event) {
+      detail::read_message(snapshot(), record_at(state.base), [&](detail::EventMessage event) {
         state.born = event.isArchived() ? event.getArchived().getBorn() : 0;
       });
       if (state.born == 0) state.born = state.base;
@@ -122,38 +141,40 @@ class Reader::Impl {
       if (!event.isSet()) throw CorruptError("is not a set, as event " + std::to_string(head) + " claims");
       state.born = event.getSet().getBorn() == 0 ? state.declared : event.getSet().getBorn();
       state.saved = (event.getSet().getFlags() & 4) != 0;
+      state.described = event.getSet().getMetadata().size() != 0;
     };
-    detail::read_message(snapshot(), detail::record_at(snapshot(), state.base), read_set);
-    if (state.declared != state.base)
-      detail::read_message(snapshot(), detail::record_at(snapshot(), state.declared), read_set);
+    detail::read_message(snapshot(), record_at(state.base), read_set);
+    if (state.declared != state.base) detail::read_message(snapshot(), record_at(state.declared), read_set);
     // Its metadata stand in a payload of which a part is lost.
     if (state.declared != 0 && state.declared != state.base && provable(state.declared) != state.declared)
       state.declared = 0;
     return state;
   }
 
-  void scan_chain(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+  void scan_chain(const DatasetState& state, detail::Delivery& deliver) const {
     Sequence newest = state.base;
-    detail::walk(
-        snapshot(), snapshot().databases().events, detail::event_key(state.base + 1), [&](auto key, auto stored) {
-          const auto sequence = detail::sequence_of(key);
-          if (sequence > state.head) return false;
-          // The next event of a chain is the one that names the newest so far as its previous one.
-          if (detail::links_of(snapshot(), detail::peek(snapshot(), sequence, stored)).previous == newest) {
-            newest = sequence;
-            visit(detail::decode_stored(snapshot(), detail::check_stored(snapshot(), sequence, stored), parts_));
-          }
-          return newest != state.head;
-        });
+    detail::walk(snapshot(), snapshot().databases().events, detail::event_key(state.base + 1),
+                 [&](auto key, auto stored) {
+                   const auto sequence = detail::sequence_of(key);
+                   if (sequence > state.head) return false;
+                   // The next event of a chain is the one that names the newest so far as its previous one.
+                   const auto record = detail::peek(snapshot(), sequence, stored);
+                   const auto previous = detail::find_previous(record.message);
+                   if ((previous ? *previous : detail::links_of(snapshot(), record).previous) == newest) {
+                     newest = sequence;
+                     deliver.pass(detail::check_stored(snapshot(), sequence, stored));
+                   }
+                   return newest != state.head;
+                 });
     if (newest != state.head)
       throw CorruptError(broken(state.head, "its chain is interrupted behind event " + std::to_string(newest)));
   }
 
-  void follow_chain(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+  void follow_chain(const DatasetState& state, detail::Delivery& deliver) const {
     // Once back to set a mark every `stretch` events, then stretch by stretch from the oldest on.
     std::vector<Sequence> marks{state.head};
     const auto previous = [&](Sequence sequence) {
-      const auto before = detail::links_of(snapshot(), detail::record_at(snapshot(), sequence)).previous;
+      const auto before = detail::links_of(snapshot(), record_at(sequence)).previous;
       if (before >= sequence || before < state.base)
         throw CorruptError(broken(sequence, "its chain does not lead to its base"));
       return before;
@@ -168,8 +189,7 @@ class Reader::Impl {
       const auto end = i + 1 == marks.size() ? state.base : marks[i + 1];
       events.clear();
       for (auto sequence = marks[i]; sequence != end; sequence = previous(sequence)) events.push_back(sequence);
-      for (auto event = events.rbegin(); event != events.rend(); ++event)
-        visit(detail::event_at(snapshot(), *event, parts_));
+      for (auto event = events.rbegin(); event != events.rend(); ++event) deliver.pass(record_at(*event));
     }
   }
 
@@ -183,6 +203,8 @@ class Reader::Impl {
   std::shared_ptr<detail::Store> store_;
   std::optional<ReadTransaction> snapshot_;
   mutable detail::CheckedParts parts_;
+  mutable std::vector<std::pair<Sequence, detail::RecordView>> checked_;  // each at its number modulo the size
+  mutable detail::PassedPages passed_;
   detail::StoredState state_;
   RunInfo info_;
   std::optional<SalvageNote> salvaged_;
@@ -227,7 +249,7 @@ Sequence Reader::resolve(const At& at) const {
     Sequence after = last() + 1;
     while (after - before > 1) {
       const auto middle = before + (after - before) / 2;
-      const auto time = detail::links_of(impl_->snapshot(), detail::record_at(impl_->snapshot(), middle)).time;
+      const auto time = detail::links_of(impl_->snapshot(), impl_->record_at(middle)).time;
       (time <= moment->time ? before : after) = middle;
     }
     if (before == 0) throw InvalidError(run + " had not begun at that time");
@@ -260,7 +282,21 @@ std::vector<std::pair<std::string, Sequence>> Reader::checkpoints() const {
   return found;
 }
 
-Event Reader::event(Sequence sequence) const { return detail::event_at(impl_->snapshot(), sequence, impl_->parts_); }
+Event Reader::event(Sequence sequence) const {
+  return detail::decode_stored(impl_->snapshot(), impl_->record_at(sequence), impl_->parts_);
+}
+
+Event Reader::event(Sequence sequence, std::vector<UncheckedPart>& parts) const {
+  if (salvaged()) return event(sequence);  // what is lost decides what the value is
+  const auto& snapshot = impl_->snapshot();
+  std::vector<detail::FoundPart> found;
+  auto event = detail::decode_unchecked(snapshot, impl_->record_at(sequence), found);
+  for (const auto& part : found) {
+    parts.push_back({part.payload, [&snapshot, part] { detail::check_stored(snapshot, part.sequence, part.stored); },
+                     [part] { detail::PassedPages::give_back(part.stored); }});
+  }
+  return event;
+}
 
 void Reader::events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const {
   auto expected = std::max<Sequence>(from, 1);
@@ -304,7 +340,11 @@ std::optional<Sequence> Reader::find_head(Group group, std::string_view key, Seq
 
 std::optional<DatasetState> Reader::find_state(Group group, std::string_view key, Sequence as_of) const {
   const auto head = find_head(group, key, as_of);
-  return head ? impl_->state_at(group, *head) : std::nullopt;
+  if (!head) return std::nullopt;
+  auto state = impl_->state_at(group, *head);
+  if (state && state->key != key)
+    throw CorruptError(impl_->broken(*head, "the index of datasets has it under '" + std::string(key) + "'"));
+  return state;
 }
 
 std::vector<DatasetState> Reader::states(Sequence as_of) const {
@@ -318,6 +358,9 @@ std::vector<DatasetState> Reader::states(Sequence as_of) const {
     const auto head = impl_->up_to(sequence, as_of);
     if (!head) return true;
     if (auto state = impl_->state_at(chain == Chain::dataset ? Group::datasets : Group::archive, *head)) {
+      const auto expected = detail::head_key(chain, state->key);
+      if (expected.size() != key.size() || std::memcmp(expected.data(), key.data(), key.size()) != 0)
+        throw CorruptError(impl_->broken(*head, "the index of datasets has it under another name"));
       states.push_back(std::move(*state));
     }
     return true;
@@ -351,13 +394,20 @@ std::vector<AttributeState> Reader::attributes(std::string_view key, Sequence as
 }
 
 void Reader::changes(const DatasetState& state, const std::function<void(const Event&)>& visit) const {
+  changes(state, visit, {});
+}
+
+void Reader::changes(const DatasetState& state, const std::function<void(const Event&)>& visit,
+                     const VisitItems& items) const {
   if (state.head == state.base) return;
   const bool dense = state.depth >= (state.head - state.base) / dense_share;
+  detail::Delivery deliver(impl_->snapshot(), impl_->parts_, visit, items);
   if (dense) {
-    impl_->scan_chain(state, visit);
+    impl_->scan_chain(state, deliver);
   } else {
-    impl_->follow_chain(state, visit);
+    impl_->follow_chain(state, deliver);
   }
+  deliver.finish();
 }
 
 std::optional<Sequence> Reader::find_whole_after(const DatasetState& state) const {
@@ -398,47 +448,6 @@ std::vector<Event> Reader::stages(Sequence as_of) const {
   }
   std::reverse(stages.begin(), stages.end());
   return stages;
-}
-
-Summary summarize(const std::filesystem::path& dir) {
-  Summary summary;
-  summary.path = dir.has_filename() ? dir : dir.parent_path();
-  detail::StoredState state;
-  summary.live = false;
-  {
-    const auto store = detail::Store::open(summary.path, detail::Store::Access::read);
-    const auto snapshot = store->begin_read();
-    summary.info = detail::read_info(snapshot);
-    summary.salvaged = detail::read_salvage(snapshot);
-    state = detail::read_state(snapshot);
-  }
-  summary.phase = state.phase;
-  summary.last = state.last;
-  summary.live = detail::WriterLock::is_held(summary.path / "data.mdb");
-  const auto intake_path = summary.path / "intake";
-  std::error_code error;
-  if (!summary.live && std::filesystem::exists(intake_path, error)) {
-    // What recovery will bring back counts as what the run holds.
-    const auto intake = detail::Intake::open(intake_path);
-    if (intake.id() == state.intake_id) summary.last = detail::scan_intake(intake, state, [](const auto&) {}).last;
-  }
-  for (const auto& entry : std::filesystem::directory_iterator(summary.path, error)) {
-    const auto size = entry.file_size(error);
-    if (!error) summary.disk_bytes += size;
-  }
-  return summary;
-}
-
-std::vector<int> dead_readers(const std::filesystem::path& dir) {
-  // Where nobody has it open, the next who opens it starts a new table of readers.
-  if (!detail::WriterLock::is_held(dir / "data.mdb")) return {};
-  return detail::Store::open(dir, detail::Store::Access::read)->dead_readers();
-}
-
-bool looks_like_journal(const std::filesystem::path& dir) {
-  std::error_code error;
-  return !dir.filename().string().starts_with('.') && std::filesystem::is_directory(dir, error) &&
-         std::filesystem::is_regular_file(dir / "data.mdb", error);
 }
 
 }  // namespace daybook

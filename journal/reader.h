@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -40,12 +41,20 @@ struct DatasetState {
   Sequence born = 0;        // saved since then: datasets are written in this order (Python's dict order)
   Nanoseconds changed = 0;  // time of head
   bool saved = true;        // false: present in the run but not for the file (set with archive = false)
+  bool described = true;    // false: what was declared has no metadata
 };
 
 // An attribute that setAttribute put beside a key.
 struct AttributeState {
   std::string key, name;
   Sequence sequence = 0;
+};
+
+// A piece of a large value that stands in a record of its own.
+struct UncheckedPart {
+  std::span<const std::byte> bytes;
+  std::function<void()> check;    // compares the checksum: CorruptError. Any thread may call it
+  std::function<void()> release;  // gives back the memory of its pages; reading them again costs time, nothing else
 };
 
 struct ReaderStatus {
@@ -61,7 +70,7 @@ struct ReaderStatus {
 //
 // Events and values returned borrow from the snapshot: they die with it, and with refresh(). A Reader belongs to one
 // thread at a time. A long-lived snapshot keeps a live journal from reusing space.
-// Every read checks the record's checksum: CorruptError names file and sequence number. LMDB's own pages have no
+// What is read has had its record's checksum compared: CorruptError names file and sequence number. LMDB's own pages have no
 // checksums, and LMDB trusts them: where those are damaged, reading may end the process (SIGBUS, SIGSEGV, SIGABRT). What
 // may be damaged is safe to look at by verify() and salvage(), which do without LMDB, or in a process of its own, as the
 // program `daybook` does it.
@@ -93,6 +102,9 @@ class Reader {
 
   // CorruptError if missing. One that salvage did not find is shown as `Lost`, numbered like the first of its range.
   [[nodiscard]] Event event(Sequence sequence) const;
+  // The same, but what a large value (above 16 MiB) has in further records is not read yet: `parts` gets these, in their
+  // order, and each has to be checked before the value's bytes that stand in it are used. They live as long as the event.
+  [[nodiscard]] Event event(Sequence sequence, std::vector<UncheckedPart>& parts) const;
   // Events from..to in order; `visit` returns false to stop.
   void events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const;
 
@@ -106,6 +118,11 @@ class Reader {
   [[nodiscard]] std::vector<AttributeState> attributes(std::string_view key, Sequence as_of) const;
   // The events of a state's chain after base, up to head, oldest first, in bounded memory.
   void changes(const DatasetState& state, const std::function<void(const Event&)>& visit) const;
+  // The same, but appends that differ in nothing but their items may come many at a time: `like` is one of them, `items`
+  // the bytes of all, one after the other.
+  using VisitItems = std::function<void(const Event& like, std::span<const std::byte> items)>;
+  void changes(const DatasetState& state, const std::function<void(const Event&)>& visit,
+               const VisitItems& items) const;
   // Where to look instead when retention has dropped a state's value: the oldest later event that still holds the
   // dataset's whole value, and the newest checkpoint up to the state's head at which the dataset was there (name,
   // sequence).

@@ -68,7 +68,7 @@ void add_lost(Commit& commit, Encoder& encoder, const Uuid& uuid, Sequence first
   std::memcpy(header.uuid, uuid.data(), uuid.size());
   header.sequence = first;
   header.checksum = record_checksum(header, encoder.message(), 0);
-  commit.add(header, encoder.message(), {});
+  commit.add(header, encoder.message(), {}, nullptr);
 }
 
 }  // namespace
@@ -117,6 +117,7 @@ void Rebuild::write_events(Store& store, Salvage& salvage) {
   std::int64_t monotonic = 0;
   std::size_t next = 0;
   bool ended = false;
+  std::set<std::size_t> gone;  // of records_
   const auto times_of = [&](const RecordView& record) {
     with_message(record, [&](wire::Event::Reader event) {
       time = event.getTime();
@@ -134,9 +135,16 @@ void Rebuild::write_events(Store& store, Salvage& salvage) {
         const auto* found = next < records_.size() ? &records_[next] : nullptr;
         std::optional<RecordView> record;
         if (found != nullptr) {
-          record = files_[found->file]->record_at(found->offset, bytes);
-          if (!record || record->header.checksum != found->checksum)
-            throw StorageError("salvaging '" + source_.string() + "': it changed while it was read: try again");
+          const auto& file = *files_[found->file];
+          const auto unreadable = file.unreadable();
+          record = file.record_at(found->offset, bytes);
+          if (!record || record->header.checksum != found->checksum) {
+            if (file.unreadable() == unreadable)
+              throw StorageError("salvaging '" + source_.string() + "': it changed while it was read: try again");
+            // The disk could read it a moment ago, and cannot now: it is lost.
+            gone.insert(next++);
+            continue;
+          }
         }
         if (found == nullptr || found->sequence != state.last + 1) {
           const auto last = found == nullptr ? salvage.last : found->sequence - 1;
@@ -158,6 +166,7 @@ void Rebuild::write_events(Store& store, Salvage& salvage) {
       // Only now: a batch that did not fit into the map is written again.
       Sequence passed = state_.last;
       for (auto i = from; i < next; ++i) {
+        if (gone.contains(i)) continue;
         if (const auto record = files_[records_[i].file]->record_at(records_[i].offset, bytes)) gaps_.pass(*record);
         if (records_[i].sequence > passed + 1) salvage.ranges.push_back({passed + 1, records_[i].sequence - 1});
         passed = records_[i].sequence;

@@ -3,12 +3,40 @@
 #define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
 #include <xxhash.h>
 
+#include <array>
 #include <cstring>
+
+#include "daybook/journal/bulk_hash.h"
 
 namespace daybook::detail {
 
+namespace {
+
+constexpr std::size_t least_bulk = 1024;  // below it a call through a pointer costs more than it brings
+constexpr std::size_t most_pieces = 16;
+
+}  // namespace
+
 std::uint64_t payload_hash(std::span<const std::byte> padded_payload) {
-  return padded_payload.empty() ? 0 : XXH3_64bits(padded_payload.data(), padded_payload.size());
+  if (padded_payload.size() <= least_bulk)
+    return padded_payload.empty() ? 0 : XXH3_64bits(padded_payload.data(), padded_payload.size());
+  return bulk_hash().hash(padded_payload.data(), padded_payload.size());
+}
+
+std::uint64_t copy_and_hash(std::byte* to, std::span<const std::span<const std::byte>> pieces, std::uint64_t bytes,
+                            std::uint64_t* first_hash) {
+  if (bytes <= least_bulk || pieces.size() > most_pieces) {
+    auto* end = to;
+    for (const auto& piece : pieces) {
+      std::memcpy(end, piece.data(), piece.size());
+      end += piece.size();
+    }
+    if (first_hash != nullptr) *first_hash = payload_hash({to, pieces.empty() ? 0 : pieces.front().size()});
+    return payload_hash({to, bytes});
+  }
+  std::array<BulkPiece, most_pieces> bulk;
+  for (std::size_t i = 0; i < pieces.size(); ++i) bulk[i] = {pieces[i].data(), pieces[i].size()};
+  return bulk_hash().copy_and_hash(to, bulk.data(), pieces.size(), first_hash);
 }
 
 std::uint64_t record_checksum(const RecordHeader& header, std::span<const std::byte> message,

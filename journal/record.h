@@ -38,7 +38,7 @@ inline constexpr std::uint64_t max_message_words = std::uint64_t{1} << 27;
 
 // Format number in the `run` database: releases count up from 1; development versions carry the bit above.
 inline constexpr std::uint32_t development_format = 0x8000'0000U;
-inline constexpr std::uint32_t format_version = development_format | 1;
+inline constexpr std::uint32_t format_version = development_format | 2;
 
 constexpr std::uint64_t padded(std::uint64_t bytes) { return (bytes + 7) & ~std::uint64_t{7}; }
 constexpr std::uint64_t record_bytes(std::uint64_t message_words, std::uint64_t payload_bytes) {
@@ -46,8 +46,13 @@ constexpr std::uint64_t record_bytes(std::uint64_t message_words, std::uint64_t 
 }
 
 // The hash of a record: XXH3-64 over the padded payload seeds XXH3-64 over the first 40 header bytes, whose result seeds
-// XXH3-64 over the message. The payload comes first so that it can be hashed before the sequence number is known.
+// XXH3-64 over the message.
 std::uint64_t payload_hash(std::span<const std::byte> padded_payload);  // 0 for an empty payload
+// Copies a payload in pieces to `to`, each byte once, and returns the hash of what came to stand there: what the pieces
+// point to may change at any time, and a record is right whatever it caught of it. `bytes`: of all of them. `first_hash`:
+// XXH3-64 of the first piece alone, as it was copied.
+std::uint64_t copy_and_hash(std::byte* to, std::span<const std::span<const std::byte>> pieces, std::uint64_t bytes,
+                            std::uint64_t* first_hash = nullptr);
 std::uint64_t record_checksum(const RecordHeader& header, std::span<const std::byte> message,
                               std::uint64_t payload_hash);
 

@@ -154,6 +154,11 @@ void Retention::pass(WriteTransaction& transaction, const RecordView& record, wi
   }
 }
 
+void Retention::pass_whole(WriteTransaction& transaction, Sequence sequence, std::string_view dataset) {
+  load(transaction);
+  if (!chains_.empty()) supersede(transaction, head_key(Chain::dataset, dataset), sequence);
+}
+
 void Retention::supersede(WriteTransaction& transaction, std::string_view chain, Sequence by) {
   const ChainHash hash(chain);
   if (!chains_.contains(hash.half())) return;

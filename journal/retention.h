@@ -39,6 +39,8 @@ class Retention {
 
   // The records of a transaction pass in order. `chain`: the event's key in `heads`.
   void pass(WriteTransaction& transaction, const RecordView& record, wire::Event::Reader event, std::string_view chain);
+  // The same of an event on a dataset's chain that holds the whole value, in a few bytes, and has a predecessor.
+  void pass_whole(WriteTransaction& transaction, Sequence sequence, std::string_view dataset);
   // A checkpoint that takes the name over from an earlier one (0: none).
   void pass_checkpoint(WriteTransaction& transaction, Sequence sequence, Sequence released);
   // After the last one, with `heads` written: drops what is above the budget, so much as one transaction should, and

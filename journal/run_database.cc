@@ -5,6 +5,7 @@
 #include <kj/exception.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -142,9 +143,8 @@ void check_format(const ReadTransaction& transaction) {
 }
 
 std::array<std::byte, 8> event_key(Sequence sequence) {
-  std::array<std::byte, 8> key{};
-  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(sequence >> (56 - 8 * i));
-  return key;
+  static_assert(std::endian::native == std::endian::little);
+  return std::bit_cast<std::array<std::byte, 8>>(__builtin_bswap64(sequence));
 }
 
 Sequence sequence_of(std::span<const std::byte> key) {

@@ -172,8 +172,8 @@ class WriteTransaction {
   void put(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
   // Behind all keys that are there.
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
-  // The same for a value in pieces, which LMDB is to copy once.
-  void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::span<const std::byte>> pieces);
+  // The same for a value that is then written to where LMDB will have it.
+  [[nodiscard]] std::span<std::byte> append(MDB_dbi database, std::span<const std::byte> key, std::size_t size);
   // Views live until the next change.
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
   // The first entry at or behind `key`.
@@ -188,9 +188,14 @@ class WriteTransaction {
 
  private:
   void put(MDB_dbi database, std::span<const std::byte> key, MDB_val& value, unsigned flags);
+  void put_last(MDB_dbi database, std::span<const std::byte> key, MDB_val& value, unsigned flags);
+  void stop_appending(MDB_dbi database);
   Store& store_;
   Gate::Pass pass_;
   MDB_txn* transaction_ = nullptr;
+  // Stays at the end of the database that is being appended to; goes with the transaction.
+  MDB_cursor* end_ = nullptr;
+  MDB_dbi appended_ = 0;
 };
 
 // Thrown by WriteTransaction when the map is full: nothing is lost, grow() and do it again.

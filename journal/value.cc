@@ -125,6 +125,15 @@ void Value::take(std::vector<std::byte> bytes) {
   owner_ = std::move(owned);
 }
 
+Value Value::small(Form form, const Type& type, const Shape& shape, Bytes bytes) {
+  auto value = contiguous(form, type, shape, 1, bytes);
+  if (bytes.size() > value.inline_.size()) throw InvalidError("a small value has at most 32 bytes");
+  value.external_ = {};
+  value.inline_size_ = static_cast<std::uint8_t>(bytes.size());
+  std::memcpy(value.inline_.data(), bytes.data(), bytes.size());
+  return value;
+}
+
 Value Value::scalar(const Type& type, Bytes bytes) { return contiguous(Form::scalar, type, {}, 1, bytes); }
 
 Value Value::array(const Type& type, const Shape& shape, Bytes bytes) {

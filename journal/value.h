@@ -130,6 +130,9 @@ class Value {
   // Same form, type, shape and bits (NaN equals itself); lists compare item by item, however they are cut into runs.
   friend bool operator==(const Value& a, const Value& b);
 
+  // For decoders: a value of at most 32 bytes, which are copied into it, and none of variable length. InvalidError if
+  // their number does not fit.
+  static Value small(Form form, const Type& type, const Shape& shape, std::span<const std::byte> bytes);
   // For decoders: `count` items borrowed from the pieces. InvalidError if the lengths do not fit.
   static Value raw(Form form, const Type& type, const Shape& shape, std::uint64_t count,
                    std::vector<std::span<const std::byte>> segments, std::vector<Value> runs = {});

@@ -14,13 +14,13 @@ bool is_plain(const Value& value) {
 
 }  // namespace
 
-ArrayFold::ArrayFold(const Value& base, std::uint64_t memory)
+ArrayFold::ArrayFold(const Value& base, std::uint64_t memory, const ElementStore::Before& before)
     : type_(base.type()),
       form_(base.form()),
       shape_(base.shape()),
       width_(ElementStore::width(base.type())),
       store_(base.type().is_variable() ? memory / 2 : memory, memory / 2) {
-  store_.append(base);
+  store_.append(base, before);
 }
 
 void ArrayFold::mutate(const Region& region, const Value& value) {

@@ -8,7 +8,8 @@ namespace daybook::detail {
 // The elements of an array while changes are applied to a copy of it.
 class ArrayFold {
  public:
-  ArrayFold(const Value& base, std::uint64_t memory);  // scalar or array
+  // `base`: a scalar or array; `before` as for ElementStore::append().
+  ArrayFold(const Value& base, std::uint64_t memory, const ElementStore::Before& before = {});
 
   [[nodiscard]] const Type& type() const { return type_; }
   [[nodiscard]] const Shape& shape() const { return shape_; }

@@ -145,7 +145,7 @@ std::optional<ChunkCodec> ChunkCodec::of(std::span<const Filter> filters, std::u
   return codec;
 }
 
-void ChunkCodec::adapt(std::span<const std::span<const std::byte>> samples) {
+void ChunkCodec::adapt(std::span<const std::span<const std::byte>> samples, WorkerPool* pool) {
   if (level_ == 0) return;
   std::vector<std::vector<std::byte>> shuffled;
   std::vector<std::span<const std::byte>> inputs;
@@ -157,7 +157,7 @@ void ChunkCodec::adapt(std::span<const std::span<const std::byte>> samples) {
       inputs.push_back(sample);
     }
   }
-  effort_ = effort_for(level_, inputs);
+  effort_ = effort_for(level_, inputs, pool);
 }
 
 ChunkCodec::Encoded ChunkCodec::encode(std::span<const std::byte> raw, Workspace& workspace, Buffer& out) const {

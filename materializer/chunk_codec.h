@@ -42,8 +42,8 @@ class ChunkCodec {
 
   [[nodiscard]] bool compresses() const { return level_ > 0; }
   // Fits the work that gzip puts in to the data, of which these are some chunks: the file is then no larger than zlib's
-  // at the same level, in as little time as that takes.
-  void adapt(std::span<const std::span<const std::byte>> samples);
+  // at the same level, in as little time as that takes. `pool` may help; the result is the same without.
+  void adapt(std::span<const std::span<const std::byte>> samples, WorkerPool* pool);
 
   struct Encoded {
     std::span<const std::byte> bytes;

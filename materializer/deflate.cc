@@ -7,8 +7,12 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <new>
 #include <vector>
+
+#include "daybook/materializer/worker_pool.h"
 
 namespace daybook::detail {
 namespace {
@@ -22,6 +26,8 @@ constexpr std::size_t piece_bytes = std::size_t{32} << 10;  // the window of def
 constexpr std::size_t stored_bytes = 65535;                 // of one stored block
 constexpr std::array<std::uint8_t, 2> zlib_header = {0x78, 0x9c};
 constexpr std::size_t checksum_bytes = 4;
+
+constexpr std::size_t tried_beside_zlib = 4;  // efforts: about as long as zlib takes
 
 constexpr int faint_noise = 4500;  // Huffman codes would gain one part in a hundred
 
@@ -72,19 +78,36 @@ std::byte* put_stored(std::span<const std::byte> from, std::byte* out) {
   return out;
 }
 
-std::size_t deflated_by_zlib(int level, std::span<const std::byte> from, std::vector<std::byte>& out) {
+std::size_t deflated_by_zlib(int level, std::span<const std::byte> from) {
   uLongf size = compressBound(from.size());
-  out.resize(size);
+  std::vector<std::byte> out(size);
   if (compress2(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(from.data()), from.size(),
                 level) != Z_OK)
     throw std::bad_alloc();
   return size;
 }
 
-std::size_t deflated(DeflateEffort effort, std::span<const std::byte> from, std::vector<std::byte>& out) {
-  out.resize(from.size());
+std::size_t deflated(DeflateEffort effort, std::span<const std::byte> from) {
+  std::vector<std::byte> out(from.size());
   const std::size_t size = Deflater(effort).compress(from, out);
   return size == 0 ? from.size() : size;
+}
+
+// Calls work(0) … work(count - 1), on the threads of `pool` if there is one. One of the exceptions passes.
+template <class Work>
+void each_in(WorkerPool* pool, std::size_t count, const Work& work) {
+  std::vector<std::future<void>> done;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (pool == nullptr) {
+      work(i);
+      continue;
+    }
+    auto task = std::make_shared<std::packaged_task<void()>>([&work, i] { work(i); });
+    done.push_back(task->get_future());
+    pool->add([task](std::size_t) { (*task)(); });
+  }
+  for (const auto& one : done) one.wait();  // all of them, also when one has failed: they use what is ours
+  for (auto& one : done) one.get();
 }
 
 }  // namespace
@@ -124,18 +147,13 @@ std::size_t leading_noise(std::span<const std::byte> bytes, int unevenness) {
 
 DeflateEffort usual_effort(int zlib_level) { return {.level = zlib_level == 1 ? 1 : zlib_level <= 4 ? 2 : zlib_level}; }
 
-DeflateEffort effort_for(int zlib_level, std::span<const std::span<const std::byte>> samples) {
+DeflateEffort effort_for(int zlib_level, std::span<const std::span<const std::byte>> samples, WorkerPool* pool) {
   const DeflateEffort usual = usual_effort(zlib_level);
-  std::vector<std::byte> out;
-  std::span<const std::byte> hardest;
-  std::size_t size = 0;
-  for (const auto sample : samples) {
-    const std::size_t now = deflated({.level = 1}, sample, out);
-    if (now <= size) continue;
-    size = now;
-    hardest = sample;
-  }
-  if (size < hardest.size() / simple_ratio) return {.level = std::max(usual.level, simple_level)};
+  std::vector<std::size_t> sizes(samples.size());
+  each_in(pool, samples.size(), [&](std::size_t i) { sizes[i] = deflated({.level = 1}, samples[i]); });
+  const auto hardest_at = std::max_element(sizes.begin(), sizes.end());  // the first of several
+  const auto hardest = samples[static_cast<std::size_t>(hardest_at - sizes.begin())];
+  if (*hardest_at < hardest.size() / simple_ratio) return {.level = std::max(usual.level, simple_level)};
   std::vector<DeflateEffort> efforts;  // the fastest first
   if (zlib_level <= slow_level) {
     efforts = {{1, faint_noise}, {2, faint_noise}};
@@ -143,9 +161,18 @@ DeflateEffort effort_for(int zlib_level, std::span<const std::span<const std::by
   } else {
     for (int level = zlib_level; level <= slowest; ++level) efforts.push_back({.level = level});
   }
-  const std::size_t most = deflated_by_zlib(zlib_level, hardest, out);
-  for (const DeflateEffort& effort : efforts)
-    if (deflated(effort, hardest, out) <= most) return effort;
+  // With help some are tried that turn out not to be needed, while zlib, which takes longest, is waited for.
+  const std::size_t tries = pool == nullptr ? 0 : std::min<std::size_t>(efforts.size(), tried_beside_zlib);
+  std::vector<std::size_t> tried(tries);
+  std::size_t most = 0;
+  each_in(pool, tries + 1, [&](std::size_t i) {
+    if (i == 0)
+      most = deflated_by_zlib(zlib_level, hardest);
+    else
+      tried[i - 1] = deflated(efforts[i - 1], hardest);
+  });
+  for (std::size_t i = 0; i < efforts.size(); ++i)
+    if ((i < tries ? tried[i] : deflated(efforts[i], hardest)) <= most) return efforts[i];
   return usual;
 }
 

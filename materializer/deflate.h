@@ -8,6 +8,8 @@ struct libdeflate_compressor;
 
 namespace daybook::detail {
 
+class WorkerPool;
+
 struct DeflateEffort {
   int level = 1;    // libdeflate's: 1 (fast) to 12 (small)
   int noise = 400;  // how unevenly bytes may be distributed that are not even tried: 255 is what random ones have,
@@ -41,7 +43,7 @@ std::size_t leading_noise(std::span<const std::byte> bytes, int unevenness);
 DeflateEffort usual_effort(int zlib_level);
 
 // The same, found out by compressing samples of the data, at least one and none empty; the one that is hardest to
-// compress decides. Takes as long as zlib for one sample.
-DeflateEffort effort_for(int zlib_level, std::span<const std::span<const std::byte>> samples);
+// compress decides. Takes as long as zlib for one sample. `pool` may help; nullptr: this thread alone.
+DeflateEffort effort_for(int zlib_level, std::span<const std::span<const std::byte>> samples, WorkerPool* pool);
 
 }  // namespace daybook::detail

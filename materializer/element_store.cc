@@ -50,7 +50,18 @@ ElementStore::Reference ElementStore::keep_text(const Value& run, std::uint64_t 
   return reference;
 }
 
-void ElementStore::append(const Value& run) {
+void ElementStore::append(const Value& run, const Before& before) {
+  if (before) {
+    const auto size = run.byte_size();
+    std::vector<std::byte> block;
+    for (std::uint64_t done = 0; done < size; done += block.size()) {
+      block.resize(std::min(block_bytes, size - done));
+      before(done, block.size());
+      run.read_bytes(done, block);
+      data_.append(block);
+    }
+    return;
+  }
   if (!run.type().is_variable()) {
     each_block(run, 0, run.byte_size(), [&](std::uint64_t, auto bytes) { data_.append(bytes); });
     return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,9 @@ class ElementStore {
 
   [[nodiscard]] std::uint64_t end() const { return data_.size(); }
   // All elements of a scalar, array or run of them; they get consecutive positions from the former end().
-  void append(const Value& run);
+  // `before`, for fixed-size types only: is called with offset and number of bytes that will be read.
+  using Before = std::function<void(std::uint64_t first, std::uint64_t count)>;
+  void append(const Value& run, const Before& before = {});
   void append(std::span<const std::byte> bytes) { data_.append(bytes); }
   void append_zeros(std::uint64_t bytes) { data_.append_zeros(bytes); }
   // Elements first … first + count - 1 of `run` to `position`, in place of others of the same type.

@@ -2,6 +2,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/discovery.h"
+#include "daybook/materializer/large_value.h"
 #include "daybook/materializer/region_walk.h"
 #include "daybook/materializer/stored_elements.h"
 
@@ -40,13 +41,13 @@ StoredValue finished(const ArrayType& type, std::unique_ptr<Elements> elements) 
   return stored;
 }
 
-StoredValue stored_plain(Value value) {
+StoredValue stored_plain(Value value, const std::vector<UncheckedPart>& parts = {}) {
   if (value.type() == Type::fixed_string(0)) {
     return finished({Type::fixed_string(1), value.shape()}, empty_strings());
   }
   check_storable(value.type());
   const ArrayType type{value.type(), value.shape()};
-  return finished(type, elements_of_value(std::move(value)));
+  return finished(type, elements_of_value(std::move(value), parts));
 }
 
 // A list that is one run of leaves need not be taken apart: it is the array already.
@@ -60,8 +61,14 @@ bool is_one_run(const Value& list) {
 
 }  // namespace
 
+void Fold::check_base() {
+  check_all(parts_);
+  parts_.clear();
+}
+
 ListFold& Fold::list() {
   if (!list_) {
+    check_base();
     list_ = std::make_shared<ListFold>(memory_);
     for (const auto& run : base_.runs()) list_->append(run);
   }
@@ -69,7 +76,14 @@ ListFold& Fold::list() {
 }
 
 ArrayFold& Fold::array() {
-  if (!array_) array_ = std::make_shared<ArrayFold>(base_, memory_);
+  if (!array_ && (parts_.empty() || base_.type().is_variable())) {
+    check_base();
+    array_ = std::make_shared<ArrayFold>(base_, memory_);
+  } else if (!array_) {
+    PartedBytes bytes(base_, parts_);
+    array_ = std::make_shared<ArrayFold>(base_, memory_, [&](auto first, auto count) { bytes.require(first, count); });
+    parts_.clear();
+  }
   return *array_;
 }
 
@@ -110,12 +124,24 @@ void Fold::change(const Append& body) {
   list().append(body.value);
 }
 
-void Fold::apply(const Event& event) {
+template <class Change>
+void Fold::guarded(const Event& event, const Change& change) {
   const auto where = [&] {
     return "event " + std::to_string(event.sequence) + " (" + std::string(kind_name(event.body)) + " of '" +
            std::string(event.key) + "')";
   };
   try {
+    change();
+  } catch (const InvalidError& e) {  // a value that cannot be what the event says
+    throw CorruptError(where() + ": " + e.what());
+  } catch (Error& e) {
+    e.add_context(where());
+    throw;
+  }
+}
+
+void Fold::apply(const Event& event) {
+  guarded(event, [&] {
     std::visit(
         [&](const auto& body) {
           using Body = std::decay_t<decltype(body)>;
@@ -127,19 +153,28 @@ void Fold::apply(const Event& event) {
           }
         },
         event.body);
-  } catch (const InvalidError& e) {  // a value that cannot be what the event says
-    throw CorruptError(where() + ": " + e.what());
-  } catch (Error& e) {
-    e.add_context(where());
-    throw;
-  }
+  });
+}
+
+void Fold::apply(const Event& like, std::span<const std::byte> items) {
+  const Value& item = std::get<Append>(like.body).value;
+  const auto size = item.byte_size();
+  guarded(like, [&] {
+    if (base_.form() == Form::list) {
+      list().append(Value::raw(item.form(), item.type(), item.shape(), items.size() / size, {items}));
+      return;
+    }
+    for (; !items.empty(); items = items.subspan(size))
+      change(Append{Value::raw(item.form(), item.type(), item.shape(), 1, {items.first(size)}), 0});
+  });
 }
 
 StoredValue Fold::stored() && {
+  if (base_.type().is_variable()) check_base();
   switch (base_.form()) {
     case Form::scalar:
     case Form::array:
-      if (!array_) return stored_plain(std::move(base_));
+      if (!array_) return stored_plain(std::move(base_), parts_);
       if (array_->type().size() == 0 && !array_->type().is_variable()) return stored_plain(array_->value());
       return finished({array_->type(), array_->shape()}, elements_of_array(array_));
     case Form::list: {
@@ -147,7 +182,8 @@ StoredValue Fold::stored() && {
         const auto& run = base_.runs().front();
         Shape shape{run.count()};
         for (const auto extent : run.shape()) shape.push_back(extent);
-        return finished({run.type(), shape}, elements_of_value(run));
+        if (run.type().is_variable()) check_base();
+        return finished({run.type(), shape}, elements_of_value(run, parts_));
       }
       const auto type = discover_list(list());
       const auto per_item = list_->size() == 0 ? 1 : element_count(std::as_const(type.shape)) / list_->size();
@@ -173,7 +209,8 @@ StoredValue Fold::stored() && {
                      std::string(base_.python_type()));
 }
 
-Value Fold::value() const {
+Value Fold::value() {
+  check_base();
   if (array_) return array_->value();
   if (!list_) return base_.owned();
   if (base_.form() == Form::objects) return Value::objects(base_.shape(), list_->items());

@@ -10,13 +10,13 @@ constexpr std::size_t slots_per_thread = 3;
 constexpr std::uint64_t worth_samples = 32;  // chunks: so that looking at some costs little beside all
 constexpr std::uint64_t large_chunk = std::uint64_t{64} << 20;  // of these a thread has only one
 
-void adapt_codec(ChunkWriter::Job& job, const ChunkGrid& grid) {
+void adapt_codec(ChunkWriter::Job& job, const ChunkGrid& grid, WorkerPool* pool) {
   std::vector<std::vector<std::byte>> samples;
   for (const std::uint64_t index : {std::uint64_t{0}, grid.count() / 2, grid.count() - 1}) {
     samples.emplace_back(grid.chunk_bytes());
     grid.gather(index, *job.value.elements, job.fill, samples.back().data());
   }
-  job.codec.adapt(std::vector<std::span<const std::byte>>(samples.begin(), samples.end()));
+  job.codec.adapt(std::vector<std::span<const std::byte>>(samples.begin(), samples.end()), pool);
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ class ChunkWriter::Run {
     slot.done = false;
     slot.failed = nullptr;
     slot.from = nullptr;
-    if (array_ == nullptr) {  // only this thread may ask for elements
+    if (array_ == nullptr && !job_.value.elements->is_concurrent()) {  // only this thread may ask for elements
       std::byte* raw = slot.raw.reserve(grid_.chunk_bytes());
       grid_.gather(slot.index, *job_.value.elements, job_.fill, raw);
       slot.from = raw;
@@ -88,10 +88,13 @@ class ChunkWriter::Run {
   void encode(Slot& slot, ChunkCodec::Workspace& workspace) const noexcept {
     try {
       const std::byte* from = slot.from;
-      if (from == nullptr) from = grid_.in_place(slot.index, array_);
+      if (from == nullptr && array_ != nullptr) from = grid_.in_place(slot.index, array_);
       if (from == nullptr) {
         std::byte* raw = slot.raw.reserve(grid_.chunk_bytes());
-        grid_.gather(slot.index, array_, job_.fill, raw);
+        if (array_ != nullptr)
+          grid_.gather(slot.index, array_, job_.fill, raw);
+        else
+          grid_.gather(slot.index, *job_.value.elements, job_.fill, raw);
         from = raw;
       }
       slot.encoded = job_.codec.encode({from, grid_.chunk_bytes()}, workspace, slot.out);
@@ -132,9 +135,9 @@ class ChunkWriter::Run {
 
 void ChunkWriter::write(Job job) {
   const ChunkGrid grid(job.value.shape, job.chunk, job.value.type.size());
-  if (job.codec.compresses() && grid.count() >= worth_samples) adapt_codec(job, grid);
   const bool alone = threads_ == 1 || grid.count() == 1;
   if (!alone && pool_ == nullptr) pool_ = std::make_unique<WorkerPool>(threads_);
+  if (job.codec.compresses() && grid.count() >= worth_samples) adapt_codec(job, grid, alone ? nullptr : pool_.get());
   workspaces_.resize(std::max<std::size_t>(workspaces_.size(), alone ? 1 : threads_));
   Run(job, alone ? nullptr : pool_.get(), workspaces_).all();
 }

@@ -21,27 +21,38 @@ const char* member_name(const std::string& name, const Type& type) {
   return name.c_str();
 }
 
-Hdf5Type integer_type(const Type& type) {
+// HDF5's own id of a number type, which need not be closed; negative if it has none.
+hid_t predefined(const Type& type) {
   const bool big = type.order() == ByteOrder::big;
+  if (type.kind() == Kind::floating) {
+    if (type.size() == 4) return big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE;
+    if (type.size() == 8) return big ? H5T_IEEE_F64BE : H5T_IEEE_F64LE;
+  }
   const bool is_signed = type.kind() == Kind::integer;
+  if (!is_signed && type.kind() != Kind::unsigned_integer) return H5I_INVALID_HID;
   switch (type.size()) {
     case 1:
-      return copy_of(is_signed ? (big ? H5T_STD_I8BE : H5T_STD_I8LE) : (big ? H5T_STD_U8BE : H5T_STD_U8LE));
+      return is_signed ? (big ? H5T_STD_I8BE : H5T_STD_I8LE) : (big ? H5T_STD_U8BE : H5T_STD_U8LE);
     case 2:
-      return copy_of(is_signed ? (big ? H5T_STD_I16BE : H5T_STD_I16LE) : (big ? H5T_STD_U16BE : H5T_STD_U16LE));
+      return is_signed ? (big ? H5T_STD_I16BE : H5T_STD_I16LE) : (big ? H5T_STD_U16BE : H5T_STD_U16LE);
     case 4:
-      return copy_of(is_signed ? (big ? H5T_STD_I32BE : H5T_STD_I32LE) : (big ? H5T_STD_U32BE : H5T_STD_U32LE));
+      return is_signed ? (big ? H5T_STD_I32BE : H5T_STD_I32LE) : (big ? H5T_STD_U32BE : H5T_STD_U32LE);
     case 8:
-      return copy_of(is_signed ? (big ? H5T_STD_I64BE : H5T_STD_I64LE) : (big ? H5T_STD_U64BE : H5T_STD_U64LE));
+      return is_signed ? (big ? H5T_STD_I64BE : H5T_STD_I64LE) : (big ? H5T_STD_U64BE : H5T_STD_U64LE);
     default:
-      throw InvalidError(fmt::format("HDF5 has no integer of {} bytes", type.size()));
+      return H5I_INVALID_HID;
   }
+}
+
+Hdf5Type integer_type(const Type& type) {
+  const hid_t id = predefined(type);
+  if (id < 0) throw InvalidError(fmt::format("HDF5 has no integer of {} bytes", type.size()));
+  return copy_of(id);
 }
 
 Hdf5Type floating_type(std::uint32_t size, ByteOrder order) {
   const bool big = order == ByteOrder::big;
-  if (size == 4) return copy_of(big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE);
-  if (size == 8) return copy_of(big ? H5T_IEEE_F64BE : H5T_IEEE_F64LE);
+  if (size == 4 || size == 8) return copy_of(predefined(Type(Kind::floating, size, order)));
   if (size == 2) {  // IEEE half: sign bit 15, 5 bits of exponent, 10 of mantissa
     Hdf5Type half = copy_of(big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE);
     check_hdf5(H5Tset_fields(half.id(), 15, 10, 5, 0, 10), "make the half type");
@@ -169,6 +180,8 @@ Hdf5Type make_hdf5_type(const Type& type) {
 }
 
 hid_t Hdf5Types::get(const Type& type) {
+  // Of its own types HDF5 knows at once that nothing has to be converted.
+  if (const hid_t id = predefined(type); id >= 0) return id;
   const auto found = std::find_if(known_.begin(), known_.end(), [&](const auto& entry) { return entry.first == type; });
   if (found != known_.end()) return found->second.id();
   Hdf5Type made = make_hdf5_type(type);

@@ -89,7 +89,8 @@ Plan plan_or_default(const Reader& reader, const MaterializeOptions& options, st
 std::uint64_t expected_bytes(const Plan& plan, const Node& node) {
   const DatasetState* state = node.state();
   if (state == nullptr || plan.reader == nullptr) return node_cost;
-  const Event base = plan.reader->event(state->base);
+  std::vector<UncheckedPart> unread;
+  const Event base = plan.reader->event(state->base, unread);
   std::uint64_t bytes = node_cost + std::uint64_t{8} * state->depth;
   const auto* history = std::get_if<History>(&node.source);
   if (history != nullptr && history->part != History::Part::values) return bytes;

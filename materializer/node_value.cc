@@ -4,6 +4,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/cast_elements.h"
+#include "daybook/materializer/large_value.h"
 #include "daybook/materializer/replay.h"
 #include "daybook/materializer/value_history.h"
 
@@ -34,12 +35,15 @@ StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   const DatasetState* state = std::get_if<DatasetState>(&node.source);
   if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
   const Reader& reader = reader_of(plan, node);
-  const Event base = reader.event(state->base);
+  std::vector<UncheckedPart> parts;
+  const Event base = reader.event(state->base, parts);
   const Value* value = whole_value(base.body);
   // Only lists change their shape or type by later events.
   if (value != nullptr && value->form() != Form::list && value->form() != Form::objects &&
-      value->form() != Form::elided)
+      value->form() != Form::elided) {
+    if (value->type().is_variable()) detail::check_all(parts);
     return without_elements(to_stored(*value));
+  }
   return without_elements(replay(reader, *state));
 }
 

@@ -4,6 +4,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/fold.h"
+#include "daybook/materializer/large_value.h"
 
 namespace daybook {
 
@@ -11,8 +12,8 @@ namespace {
 
 constexpr std::uint64_t default_memory = std::uint64_t{64} << 20;
 
-Value whole_value(const Reader& reader, const DatasetState& state) {
-  auto event = reader.event(state.base);
+Value whole_value(const Reader& reader, const DatasetState& state, std::vector<UncheckedPart>& parts) {
+  auto event = reader.event(state.base, parts);
   if (auto* set = std::get_if<Set>(&event.body)) return std::move(set->value);
   if (auto* replace = std::get_if<Replace>(&event.body)) return std::move(replace->value);
   if (auto* archived = std::get_if<Archived>(&event.body)) return std::move(archived->value);
@@ -46,16 +47,19 @@ const Value* value_of(const EventBody& body) {
 }
 
 detail::Fold fold(const Reader& reader, const DatasetState& state, std::uint64_t memory) {
-  Value base = whole_value(reader, state);
+  std::vector<UncheckedPart> parts;
+  Value base = whole_value(reader, state, parts);
   if (base.form() == Form::elided) refuse_elided(reader, state, state.base, base.elided_bytes());
-  detail::Fold folded(std::move(base), memory);
+  detail::Fold folded(std::move(base), memory, std::move(parts));
   if (state.depth != 0) {
-    reader.changes(state, [&](const Event& event) {
+    const auto apply = [&](const Event& event) {
       const Value* value = value_of(event.body);
       if (value != nullptr && value->form() == Form::elided)
         refuse_elided(reader, state, event.sequence, value->elided_bytes());
       folded.apply(event);
-    });
+    };
+    reader.changes(state, apply,
+                   [&](const Event& like, std::span<const std::byte> items) { folded.apply(like, items); });
   }
   return folded;
 }
@@ -89,14 +93,18 @@ std::vector<std::pair<std::string, Value>> dataset_attributes(const Reader& read
     const auto dataset = reader.find_state(Group::datasets, state.key, as_of);
     declared = dataset ? dataset->declared : 0;
   }
-  if (declared != 0) {
-    const auto event = reader.event(declared);
+  if (declared != 0 && state.described) {
+    std::vector<UncheckedPart> parts;
+    const auto event = reader.event(declared, parts);
     const auto* set = std::get_if<Set>(&event.body);
     if (set == nullptr) {
       throw CorruptError("event " + std::to_string(declared) + " should hold the metadata of '" + state.key +
                          "', but is a " + std::string(kind_name(event.body)) + ": see `daybook verify`");
     }
-    for (const auto& attribute : set->metadata) put(attribute.name, attribute.value);
+    for (const auto& attribute : set->metadata) {
+      detail::check_parts_of(attribute.value, parts);
+      put(attribute.name, attribute.value);
+    }
   }
   for (const auto& attribute : reader.attributes(state.key, as_of)) {
     const auto event = reader.event(attribute.sequence);

@@ -23,6 +23,8 @@ class Elements {
   [[nodiscard]] virtual const std::byte* data() const { return nullptr; }
   // Those where they stand that follow each other in memory from element `first` on; may be none.
   [[nodiscard]] virtual std::span<const std::byte> stretch(std::uint64_t /*first*/) const { return {}; }
+  // Several threads may read at once.
+  [[nodiscard]] virtual bool is_concurrent() const { return false; }
 };
 
 // What HDF5 is given: lists are arrays by now, as numpy.asarray would have made them.

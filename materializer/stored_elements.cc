@@ -6,6 +6,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/cast.h"
+#include "daybook/materializer/large_value.h"
 
 namespace daybook::detail {
 
@@ -15,12 +16,14 @@ constexpr std::uint64_t block_elements = 4096;
 
 class ValueElements final : public Elements {
  public:
-  explicit ValueElements(Value value) : value_(std::move(value)) {
+  ValueElements(Value value, const std::vector<UncheckedPart>& parts) : value_(std::move(value)) {
     if (!value_.is_contiguous() && !value_.type().is_variable()) segments_ = value_.segments();
+    if (!parts.empty()) unchecked_ = std::make_unique<PartedBytes>(value_, parts);
   }
 
   void read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
     const std::uint64_t size = value_.type().size();
+    if (unchecked_) unchecked_->require(first * size, count * size);
     value_.read_bytes(first * size, {out, count * size});
   }
 
@@ -39,21 +42,27 @@ class ValueElements final : public Elements {
   }
 
   [[nodiscard]] const std::byte* data() const override {
-    return value_.type().is_variable() || !value_.is_contiguous() ? nullptr : value_.bytes().data();
+    return value_.type().is_variable() || !value_.is_contiguous() || unchecked_ ? nullptr : value_.bytes().data();
   }
 
   [[nodiscard]] std::span<const std::byte> stretch(std::uint64_t first) const override {
-    std::uint64_t offset = first * value_.type().size();
+    std::uint64_t offset = first * value_.type().size(), begin = 0;
     for (const auto segment : segments_) {
-      if (offset < segment.size()) return segment.subspan(offset);
-      offset -= segment.size();
+      if (offset < begin + segment.size()) {
+        if (unchecked_) unchecked_->require(offset, begin + segment.size() - offset);
+        return segment.subspan(offset - begin);
+      }
+      begin += segment.size();
     }
     return {};
   }
 
+  [[nodiscard]] bool is_concurrent() const override { return !value_.type().is_variable(); }
+
  private:
   Value value_;
   std::vector<std::span<const std::byte>> segments_;  // of one that does not stand in one piece
+  std::unique_ptr<PartedBytes> unchecked_;
   mutable std::deque<std::string> copies_;
 };
 
@@ -247,7 +256,9 @@ bool is_utf8(std::string_view text) {
 
 }  // namespace
 
-std::unique_ptr<Elements> elements_of_value(Value value) { return std::make_unique<ValueElements>(std::move(value)); }
+std::unique_ptr<Elements> elements_of_value(Value value, const std::vector<UncheckedPart>& parts) {
+  return std::make_unique<ValueElements>(std::move(value), parts);
+}
 
 std::unique_ptr<Elements> elements_of_array(std::shared_ptr<const ArrayFold> array) {
   return std::make_unique<ArrayElements>(std::move(array));

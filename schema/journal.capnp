@@ -110,23 +110,28 @@ struct Event {
       options @12 :List(Attribute);    # how it is stored: keywords of h5py's create_dataset
       flags @13 :UInt8;                # bit 0 broadcast, 1 persist, 2 archive (saved in the file)
       born @14 :UInt64;                # the event since which the key is saved without a gap; 0: this one
+      number @39 :UInt64;              # see numberKind
     }
     mutate :group {
       value @15 :Value;
-      region @16 :List(Int64);         # start…, count…, step… (rank numbers each), in elements
+      region @16 :List(Int64);         # start…, count…, step… (rank numbers each), in elements; of a number only start…
+      number @40 :UInt64;
     }
     mutateItem :group {
       value @17 :Value;
       index @18 :UInt64;
+      number @41 :UInt64;
     }
     replace :group {
       # The whole value anew (changed behind the API's back, or by an index without a region). Metadata stays.
       value @19 :Value;
       declared @20 :UInt64;            # the `set` that holds the key's metadata, options and flags
+      number @42 :UInt64;
     }
     append :group {
       value @21 :Value;
       index @22 :UInt64;               # the position the item got
+      number @43 :UInt64;
     }
     remove @23 :Void;
     archived :group {
@@ -149,4 +154,7 @@ struct Event {
     part @35 :Void;                    # a piece of a payload that is too long for one record
     lost @36 :UInt64;                  # put in by salvage: the events from this number up to that one are lost
   }
+  numberKind @37 :UInt8;       # not 0: the event's value is one number, which stands in `number` and not in `value`: its
+                               # Kind + 1, and …
+  numberSize @38 :UInt8;       # … its bytes, at most 8: the low ones of `number`, little-endian
 }

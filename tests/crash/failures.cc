@@ -152,6 +152,36 @@ void unreadable_disk(const fs::path& run) {
       require(told == met, "verify passes over what it cannot read");
     }
   }
+  // Salvage goes around what cannot be read: a spot that can be read the second time costs nothing, and nothing that is
+  // lost goes unnamed.
+  const auto salvaged = run.parent_path() / "salvaged.daybook";
+  for (const bool lasting : {false, true}) {
+    bool met = true;
+    for (std::uint64_t nth = 1; met; nth += lasting ? 7 : 1) {
+      arm(failing(Call::read, EIO, nth, lasting));
+      std::string complaint;
+      Salvage found;
+      try {
+        found = salvage(run, salvaged);
+      } catch (const Error& e) {
+        complaint = e.what();
+      }
+      met = fault_met();
+      disarm();
+      require(complaint.find("changed while it was read") == std::string::npos,
+              "salvage takes a bad disk for a writer");
+      // It reads what it has made, too, and has to believe that.
+      const bool own = complaint.find(salvaged.filename().string()) != std::string::npos;
+      if (!lasting && !own)
+        require(complaint.empty() && found.events == events + 1, "salvage gives up at one bad read: " + complaint);
+      if (complaint.empty() && found.events != 0) {
+        require(found.events + found.lost == found.last, "salvage does not say what is lost");
+        require(verify(salvaged).damage.empty(), "salvage makes a damaged journal");
+        require(found.lost == 0 || found.unreadable != 0, "salvage does not say that the disk is bad");
+      }
+      fs::remove_all(salvaged);
+    }
+  }
   check_rest(run, events);
 }
 

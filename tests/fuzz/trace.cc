@@ -1,6 +1,8 @@
 // Traces of any content: what the decoder accepts, the journal can encode, and reads back as it was.
 #include "tools/trace.h"
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "daybook/journal/codec.h"
@@ -16,17 +18,14 @@ void encode(const Event& event) {
   detail::Encoder encoder;
   encoder.encode(event);
   if (encoder.payload_bytes() > detail::max_record_payload) return;
-  detail::RecordHeader header{};
-  header.magic = detail::record_magic;
-  header.message_words = static_cast<std::uint32_t>(encoder.message().size() / 8);
-  header.payload_bytes = encoder.payload_bytes();
-  header.sequence = 1;
-  header.checksum = detail::record_checksum(header, encoder.message(), encoder.hash_payload());
-  std::vector<std::byte> bytes;
-  const auto add = [&](std::span<const std::byte> piece) { bytes.insert(bytes.end(), piece.begin(), piece.end()); };
-  add(std::as_bytes(std::span(&header, 1)));
-  add(encoder.message());
-  for (const auto& piece : encoder.payload()) add(piece);
+  auto header = detail::open_header(encoder, {}, 1);
+  const auto message = encoder.message();
+  std::vector<std::byte> bytes(detail::record_bytes(header.message_words, header.payload_bytes));
+  std::copy(message.begin(), message.end(), bytes.begin() + sizeof header);
+  const auto hash =
+      detail::copy_and_hash(bytes.data() + sizeof header + message.size(), encoder.payload(), header.payload_bytes);
+  header.checksum = detail::record_checksum(header, message, hash);
+  std::memcpy(bytes.data(), &header, sizeof header);
   const auto record = detail::find_record(bytes);
   fuzz::require(record.has_value());
   const Event again = detail::decode(*record, [](Sequence) { return std::span<const std::byte>(); });

@@ -247,7 +247,7 @@ TEST_CASE("a journal of a newer format is refused, and both numbers are named") 
     transaction.put(store->databases().run, detail::as_key(detail::format_key), std::as_bytes(std::span(&newer, 1)));
     transaction.commit();
   }
-  CHECK_THROWS_WITH(Reader("run.daybook"), Contains("development format 2") && Contains("development format 1"));
+  CHECK_THROWS_WITH(Reader("run.daybook"), Contains("development format 3") && Contains("development format 2"));
   CHECK_THROWS_AS(Reader("run.daybook"), UnsupportedError);
   CHECK_THROWS_AS(Journal::open("run.daybook"), UnsupportedError);
   CHECK_THROWS_AS(summarize("run.daybook"), UnsupportedError);

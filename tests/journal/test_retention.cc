@@ -9,6 +9,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/journal.h"
 #include "daybook/journal/reader.h"
+#include "daybook/journal/store.h"
 #include "daybook/journal/verify.h"
 #include "support/random_values.h"
 
@@ -210,13 +211,23 @@ TEST_CASE("a removed value is history, and a smaller budget is met without a new
 }
 
 TEST_CASE("a journal from before there was retention is gone on with under a budget") {
-  std::filesystem::copy(std::filesystem::path(DAYBOOK_TESTS_DIR) / "formats/dev-1/Crashed.daybook", "run.daybook");
+  {
+    auto journal = Journal::create("run.daybook", {});
+    journal.set("list", Value::list({}));
+  }
+  {
+    const auto store = detail::Store::open("run.daybook", detail::Store::Access::write);
+    auto transaction = store->begin_write();
+    REQUIRE(mdb_drop(transaction.handle(), store->databases().payloads, 1) == 0);
+    REQUIRE(mdb_drop(transaction.handle(), store->databases().superseded, 1) == 0);
+    transaction.commit();
+  }
   Sequence first = 0;
   {
     auto journal = Journal::open("run.daybook", keeping(0));
     first = journal.set("image", value_of(image(4000, 1)));
     journal.set("image", value_of(image(4000, 2)));
-    journal.set("list", 1);  // its former value is not on the books: it stays
+    journal.set("list", 1);  // its former value is not on the books
   }
   const Reader reader("run.daybook");
   CHECK(is_elided(reader, first));

@@ -106,6 +106,31 @@ def test_zeroed_pages(sound, daybook, tmp_path):
     assert ended, "no page was one that LMDB gives up on"
 
 
+def test_index_of_another_dataset(sound, daybook, tmp_path):
+    """The index of datasets names another dataset's event: no file that lacks one of them without a word."""
+    bad = copy(sound[0], tmp_path)
+    data = bytearray((bad / "data.mdb").read_bytes())
+
+    def entries(key):   # places of the event's number, behind the key in each copy of the page; 0 stands behind texts
+        key, place = b"\0" + key, -1
+        while (place := data.find(key, place + 1)) >= 0:
+            behind = place + len(key)
+            if 0 < int.from_bytes(data[behind:behind + 8], "little") <= 610:
+                yield behind
+
+    other = max(entries(b"scalar.23"))
+    number = data[other:other + 8]
+    places = list(entries(b"scalar.22"))
+    assert places
+    for place in places:
+        data[place:place + 8] = number
+    (bad / "data.mdb").write_bytes(data)
+    for command in (("verify", bad), ("replay", bad, "-o", tmp_path / "bad.h5")):
+        result = daybook(*command, expect=1)
+        one_line(result, "bad.daybook")
+    assert not (tmp_path / "bad.h5").exists()
+
+
 @pytest.mark.parametrize("seed", range(BASE, BASE + 8), ids=lambda s: f"s{s}")
 def test_bit_flips(seed, sound, daybook, tmp_path):
     """Any bit of the file: noticed, or without effect. No signal, and no file with a wrong value."""

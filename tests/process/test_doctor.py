@@ -29,7 +29,7 @@ def test_runs(daybook, tmp_path):
     os.truncate(bad / "data.mdb", (bad / "data.mdb").stat().st_size // 2)
     newer = journal(daybook, tmp_path / "e")
     data = (newer / "data.mdb").read_bytes()
-    known, unknown = (number.to_bytes(4, "little") for number in (0x80000001, 0x80000002))
+    known, unknown = (number.to_bytes(4, "little") for number in (0x80000002, 0x80000003))
     assert b"format" + known in data
     (newer / "data.mdb").write_bytes(data.replace(b"format" + known, b"format" + unknown))
     before = digests(tmp_path)

@@ -1,0 +1,152 @@
+#include "daybook/journal/number.h"
+
+#define XXH_INLINE_ALL  // short inputs are hashed several times faster inline
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "daybook/journal/error.h"
+
+namespace daybook::detail {
+
+namespace {
+
+using What = NumberChange::What;
+
+// Of each event: words of numbers, and how many pointers behind them (those to key, parts, value and region; what would
+// follow is null, and left out).
+struct Layout {
+  unsigned numbers, pointers;
+};
+constexpr Layout layout_of(What what) {
+  switch (what) {
+    case What::set:
+      return {8, 1};
+    case What::mutate:
+      return {6, 4};
+    default:
+      return {7, 1};
+  }
+}
+
+constexpr std::uint64_t struct_pointer(Layout layout) {
+  return std::uint64_t{layout.numbers} << 32U | std::uint64_t{layout.pointers} << 48U;
+}
+// To a list that begins so many words behind the pointer.
+constexpr std::uint64_t list_pointer(std::uint64_t distance, unsigned element, std::uint64_t count) {
+  return 1U | distance << 2U | std::uint64_t{element} << 32U | count << 35U;
+}
+constexpr unsigned of_bytes = 2, of_words = 5;
+constexpr std::size_t longest_text = (std::size_t{1} << 29U) - 2;
+
+class Words {
+ public:
+  explicit Words(std::byte* to) : to_(to) {}
+  void put(std::uint64_t word) {
+    std::memcpy(to_, &word, sizeof word);
+    to_ += sizeof word;
+  }
+  [[nodiscard]] std::byte* place() const { return to_; }
+
+ private:
+  std::byte* to_;
+};
+
+}  // namespace
+
+bool is_one_number(const Region& region, const Value& value) {
+  if (value.form() != Form::array || !is_plain(value.type()) || value.byte_size() != value.type().size()) return false;
+  const auto one = [](auto extent) { return extent == 1; };
+  return region.start.size() == value.shape().size() && region.count.size() == value.shape().size() &&
+         std::ranges::all_of(value.shape(), one) && std::ranges::all_of(region.count, one) &&
+         std::ranges::all_of(region.step, one) && region.step.size() == value.shape().size() && value.is_contiguous();
+}
+
+Value number_value(PlainNumber number) {
+  return Value::small(Form::scalar, {number.kind, number.size}, {},
+                      std::as_bytes(std::span(&number.bits, 1)).first(number.size));
+}
+
+std::vector<std::uint64_t> key_words(std::string_view key) {
+  if (key.size() > longest_text) throw InvalidError("a dataset's key cannot be longer than 512 MiB");
+  if (key.empty()) return {};
+  std::vector<std::uint64_t> words(key.size() / 8 + 1);
+  std::memcpy(words.data(), key.data(), key.size());
+  return words;
+}
+
+std::size_t number_message_words(const DatasetChain& dataset, const NumberChange& change) {
+  const auto layout = layout_of(change.what);
+  return 1 + layout.numbers + layout.pointers + dataset.key_words.size() + change.start.size();
+}
+
+void write_number_record(std::byte* to, const Uuid& uuid, const Link& link, const NumberChange& change,
+                         std::size_t words) {
+  const auto& dataset = *link.dataset;
+  const auto layout = layout_of(change.what);
+  Words header(to);
+  header.put(record_magic | std::uint64_t{words} << 32U);
+  header.put(0);  // no payload
+  header.put(link.sequence);
+  std::memcpy(header.place(), uuid.data(), uuid.size());
+  auto* const message = to + sizeof(RecordHeader);
+
+  Words body(message);
+  body.put(struct_pointer(layout));
+  body.put(static_cast<std::uint64_t>(link.time));
+  body.put(static_cast<std::uint64_t>(link.monotonic));
+  body.put(link.previous);
+  body.put(link.base);
+  body.put(link.depth | std::uint64_t{static_cast<std::uint8_t>(change.what)} << 32U |
+           (std::uint64_t{static_cast<std::uint8_t>(change.number.kind)} + 1) << 48U |
+           std::uint64_t{change.number.size} << 56U);
+  if (change.what == What::set) body.put(change.flags);
+  if (change.what != What::mutate) body.put(link.detail);
+  body.put(change.number.bits);
+
+  const auto key = dataset.key_words.size();
+  body.put(key == 0 ? 0 : list_pointer(layout.pointers - 1, of_bytes, dataset.key.size() + 1));
+  if (change.what == What::mutate) {
+    body.put(0);
+    body.put(0);
+    body.put(change.start.empty() ? 0 : list_pointer(key, of_words, change.start.size()));
+  }
+  for (const auto word : dataset.key_words) body.put(word);
+  for (const auto start : change.start) body.put(static_cast<std::uint64_t>(start));
+
+  const auto head = XXH3_64bits_withSeed(to, offsetof(RecordHeader, checksum), 0);
+  const auto checksum = XXH3_64bits_withSeed(message, words * 8, head);
+  std::memcpy(to + offsetof(RecordHeader, checksum), &checksum, sizeof checksum);
+}
+
+std::optional<NumberGlance> glance(std::span<const std::byte> message) {
+  const auto word = [&](std::size_t i) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, message.data() + 8 * i, sizeof number);
+    return number;
+  };
+  constexpr std::size_t depth_and_tag = 5;
+  const auto words = message.size() / 8;
+  if (words <= depth_and_tag) return std::nullopt;
+  const auto tag = word(depth_and_tag);
+  const auto what = tag >> 32U & 0xFFFFU;
+  if ((tag >> 48U & 0xFFU) == 0 || what < static_cast<unsigned>(What::set) ||
+      what > static_cast<unsigned>(What::append))
+    return std::nullopt;
+  const auto layout = layout_of(static_cast<What>(what));
+  const std::size_t pointer = 1 + layout.numbers;
+  if (word(0) != struct_pointer(layout) || words < pointer + layout.pointers) return std::nullopt;
+  NumberGlance found;
+  found.whole = what == static_cast<unsigned>(What::set) || what == static_cast<unsigned>(What::replace);
+  found.previous = word(3);
+  if (const auto key = word(pointer); key != 0) {
+    const auto bytes = key >> 35U;
+    const auto begin = pointer + layout.pointers;
+    if (bytes == 0 || (bytes + 7) / 8 > words - begin || key != list_pointer(layout.pointers - 1, of_bytes, bytes))
+      return std::nullopt;
+    found.key = {reinterpret_cast<const char*>(message.data()) + 8 * begin, bytes - 1};
+  }
+  return found;
+}
+
+}  // namespace daybook::detail
