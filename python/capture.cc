@@ -272,7 +272,12 @@ void Capture::note_region(std::string_view key, Live& live, const Region& region
     copy_region(*elements, region, to);
     run = to;
   }
-  submit(bytes, [&](Journal& journal) { journal.mutate(key, region, Value::array(live.type, counts, {run, bytes})); });
+  submit_to(key, live, bytes, [&](const Dataset& dataset) {
+    if (bytes == elements->item_size)
+      dataset.mutate_element(region.start, {run, bytes});
+    else
+      dataset.mutate(region, Value::array(live.type, counts, {run, bytes}));
+  });
 }
 
 void Capture::note_list_item(std::string_view key, Live& live, std::size_t at, Print before) {
@@ -281,10 +286,14 @@ void Capture::note_list_item(std::string_view key, Live& live, std::size_t at, P
     return write_replace(key, live);
   PyObject* const item = PyList_GET_ITEM(list, static_cast<Py_ssize_t>(at));
   live.print += mix(at, item_print(item)) - before;
+  look_at_item(key, live, item);
+  const auto write_number = [&](auto number) {
+    submit_to(key, live, sizeof number, [&](const Dataset& dataset) { dataset.mutate_item(at, number); });
+  };
+  if (with_number(item, write_number)) return;
   const Guard keep(*this);
   const Value value = to_value(item, keep.get());
-  look_at_item(key, live, item);
-  submit(value.total_bytes(), [&](Journal& journal) { journal.mutate_item(key, at, value); });
+  submit_to(key, live, value.total_bytes(), [&](const Dataset& dataset) { dataset.mutate_item(at, value); });
 }
 
 PyObject* Capture::append_to(PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -322,19 +331,19 @@ void Capture::note_append(std::string_view key, Live& live) {
   while (live.count < length) {
     PyObject* const item = PyList_GET_ITEM(list, static_cast<Py_ssize_t>(live.count));
     const std::uint64_t place = live.count++;
-    if (PyFloat_CheckExact(item)) {
-      live.print += mix(place, item_print(item));
-      if (live.content != content_of(item)) look_at_item(key, live, item);
-      const double number = PyFloat_AS_DOUBLE(item);
-      if (!submit(sizeof number, [&](Journal& journal) { journal.append(key, Value(number)); })) return;
-      continue;
-    }
     live.print += mix(place, item_print(item));
+    bool taken = true;
+    const auto write_number = [&](auto number) {
+      taken = submit_to(key, live, sizeof number, [&](const Dataset& dataset) { dataset.append(number); });
+    };
     const Ref alive = Ref::share(item);
-    const Guard keep(*this);
-    const Value value = to_value(item, keep.get());
     look_at_item(key, live, item);
-    if (!submit(value.total_bytes(), [&](Journal& journal) { journal.append(key, value); })) return;
+    if (!with_number(item, write_number)) {
+      const Guard keep(*this);
+      const Value value = to_value(item, keep.get());
+      taken = submit_to(key, live, value.total_bytes(), [&](const Dataset& dataset) { dataset.append(value); });
+    }
+    if (!taken) return;
   }
 }
 

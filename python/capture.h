@@ -114,8 +114,11 @@ class Capture {
     std::uint8_t looks = 0;        // how often a list of mixed content was looked at
     std::uint64_t generation = 0;  // of the journal that has it; other than the present one: stale
     std::uint64_t count = 0;       // list: items journaled
+    std::uint64_t version = 0;     // counts what was remembered of it
     Print print = 0, header = 0;
     Type type;
+    std::optional<Dataset> dataset;  // of the journal of this generation:
+    std::uint64_t dataset_generation = 0;
   };
   struct Hash {
     using is_transparent = void;
@@ -137,19 +140,25 @@ class Capture {
   void note_archived(PyObject* key, PyObject* value);
 
   template <class Append>
-  void write_value(std::string_view key, Live& live, Keep& keep, const Append& append);
+  void write_value(std::string_view key, Live& live, Keep& keep, const Append& append, bool hashes = false);
+  bool write_number(std::string_view key, Live& live);  // false: it is none, or has metadata
   void write_set(std::string_view key, Live& live);
   void write_replace(std::string_view key, Live& live);
   void write_archived(std::string_view key, Live& live);
-  void remember(Live& live, const Value& value);  // kind, prints, count, as of this moment
+  // Kind, print, count, as of this moment; `print`: false leaves the print of a contiguous array out.
+  void remember(Live& live, const Value& value, bool print = true);
   [[nodiscard]] bool is_edited(const Live& live) const;
   void look_at(std::string_view key, Live& live, const Value& value);  // warns of what HDF5 cannot hold
   void look_at_item(std::string_view key, Live& live, PyObject* item);
   void warn(std::string_view key, Live& live, std::string_view reason);
   std::uint64_t reconcile_all(PyObject* values, LiveByKey& known, bool archived);
 
+  // append(Journal&), which may wait for the disk only without the GIL. False: it did not work, and journaling has stopped.
   template <class Append>
   bool submit(std::uint64_t bytes, const Append& append);
+  // The same for append(const Dataset&).
+  template <class Append>
+  bool submit_to(std::string_view key, Live& live, std::uint64_t bytes, const Append& append);
 
   // The text that a key is journaled under: itself if it is a str, else what str() makes of it.
   std::string_view name_of(PyObject* key);

@@ -66,4 +66,27 @@ bool Capture::submit(std::uint64_t bytes, const Append& append) {
   }
 }
 
+template <class Append>
+bool Capture::submit_to(std::string_view key, Live& live, std::uint64_t bytes, const Append& append) {
+  if (!journal_) return false;
+  if (live.dataset_generation != generation_) {
+    // A key of a journal that was left may have to be looked up on the disk.
+    if (!submit(0, [&](Journal& journal) { live.dataset.emplace(journal.dataset(key)); })) return false;
+    live.dataset_generation = generation_;
+  }
+  return submit(bytes, [dataset = *live.dataset, &append](Journal& /*held*/) { append(dataset); });
+}
+
+// Calls use(number) for a number that is journaled as one of C++'s; false: it is none.
+template <class Use>
+bool with_number(PyObject* object, const Use& use) {
+  if (PyFloat_CheckExact(object)) return use(PyFloat_AS_DOUBLE(object)), true;
+  if (PyBool_Check(object)) return use(object == Py_True), true;
+  if (!PyLong_CheckExact(object)) return false;
+  int overflow = 0;
+  const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
+  if (overflow != 0) return false;
+  return use(static_cast<std::int64_t>(number)), true;
+}
+
 }  // namespace daybook::python

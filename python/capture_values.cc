@@ -55,24 +55,51 @@ void take_attributes(PyObject* dict, Keep& keep, std::vector<Attribute>& out) {
 
 // Journals the live value by `append`; if the format cannot say it, a note of it.
 template <class Append>
-void Capture::write_value(std::string_view key, Live& live, Keep& keep, const Append& append) {
+void Capture::write_value(std::string_view key, Live& live, Keep& keep, const Append& append, bool hashes) {
   const Ref alive = Ref::share(live.object.get());
   const Value value = to_value(alive.get(), keep);
-  remember(live, value);
   live.generation = generation_;
-  const std::uint64_t bytes = value.total_bytes();
+  // What is journaled of a large array is hashed there. Until then it has no print: whoever looks meanwhile, while we wait
+  // without the GIL, has to take it for edited.
+  constexpr std::uint64_t one_record = std::uint64_t{15} << 20;
+  const bool one_piece = value.form() == Form::array && value.is_contiguous() && value.byte_size() != 0;
+  remember(live, value, !(hashes && one_piece && value.byte_size() < one_record));
+  const auto version = live.version;
+  std::optional<Print> hash;
   bool journaled = false;
   try {
-    journaled = submit(bytes, [&](Journal& journal) { append(journal, value); });
+    journaled = append(value, hash);
   } catch (const InvalidError& e) {
-    const Value note = Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what());
-    journaled = submit(bytes, [&](Journal& journal) { append(journal, note); });
+    remember(live, value, true);
+    hash.reset();
+    journaled = append(Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what()), hash);
   }
+  if (hash && live.version == version) live.print = *hash;
   if (!journaled) live.generation = 0;
   look_at(key, live, value);
 }
 
+// Most calls set a number without metadata.
+bool Capture::write_number(std::string_view key, Live& live) {
+  PyObject* const metadata = live.metadata.get();
+  const bool plain =
+      metadata == nullptr || metadata == Py_None || (PyDict_Check(metadata) && PyDict_GET_SIZE(metadata) == 0);
+  if (!plain || live.storage) return false;
+  return with_number(live.object.get(), [&](auto number) {
+    live.kind = Kind::fixed;
+    live.generation = generation_;
+    ++live.version;
+    SetOptions options;
+    options.broadcast = live.broadcast;
+    options.persist = live.persist;
+    options.archive = live.archive;
+    if (!submit_to(key, live, sizeof number, [&](const Dataset& dataset) { dataset.set(number, options); }))
+      live.generation = 0;
+  });
+}
+
 void Capture::write_set(std::string_view key, Live& live) {
+  if (write_number(key, live)) return;
   const Guard keep(*this);
   SetOptions options;
   options.broadcast = live.broadcast;
@@ -80,21 +107,32 @@ void Capture::write_set(std::string_view key, Live& live) {
   options.archive = live.archive;
   take_attributes(live.metadata.get(), keep.get(), options.metadata);
   take_attributes(live.storage.get(), keep.get(), options.storage);
-  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.set(key, value, options); });
+  write_value(
+      key, live, keep.get(),
+      [&](const Value& value, std::optional<Print>& hash) {
+        return submit_to(key, live, value.total_bytes(),
+                         [&](const Dataset& dataset) { dataset.set(value, options, hash); });
+      },
+      true);
 }
 
 void Capture::write_replace(std::string_view key, Live& live) {
   const Guard keep(*this);
-  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.replace(key, value); });
+  write_value(key, live, keep.get(), [&](const Value& value, std::optional<Print>& /*none*/) {
+    return submit_to(key, live, value.total_bytes(), [&](const Dataset& dataset) { dataset.replace(value); });
+  });
 }
 
 void Capture::write_archived(std::string_view key, Live& live) {
   const Guard keep(*this);
-  write_value(key, live, keep.get(), [&](Journal& journal, const Value& value) { journal.archive(key, value); });
+  write_value(key, live, keep.get(), [&](const Value& value, std::optional<Print>& /*none*/) {
+    return submit(value.total_bytes(), [&](Journal& journal) { journal.archive(key, value); });
+  });
 }
 
-void Capture::remember(Live& live, const Value& value) {
+void Capture::remember(Live& live, const Value& value, bool print) {
   PyObject* const object = live.object.get();
+  ++live.version;
   live.follows = false;
   live.content = 0;
   live.looks = 0;
@@ -107,7 +145,7 @@ void Capture::remember(Live& live, const Value& value) {
     if (live.count != 0) live.content = content_of(PyList_GET_ITEM(object, 0));
   } else if (const auto elements = find_elements(object); elements && value.form() == Form::array) {
     live.kind = Kind::array;
-    live.print = array_print(*elements);
+    live.print = print || !elements->contiguous ? array_print(*elements) : no_print;
     live.header = header_print(object);
     live.type = value.type();
   } else {

@@ -14,6 +14,7 @@
 namespace daybook::python {
 
 using Print = std::uint64_t;
+inline constexpr Print no_print = 0;  // of what has not been looked at: nothing is expected to have it
 
 inline Print mix(std::uint64_t place, std::uint64_t word) {
   std::uint64_t x = word ^ ((place + 1) * 0x9e3779b97f4a7c15U);

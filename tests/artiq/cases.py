@@ -30,7 +30,7 @@ def endings():
 
 def values():
     return [job("values", name, 200 + i) for i, name in enumerate(
-        ["InPlace", "Identity", "Raises", "Database", "Kernel", "OtherTypes"])]
+        ["InPlace", "Identity", "Raises", "Database", "Kernel", "OtherTypes", "LargeInPlace"])]
 
 
 def around():

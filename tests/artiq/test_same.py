@@ -1,10 +1,13 @@
 """The same experiments under the same worker, without Daybook and with it: the same from outside, message for message and
 line for line, and the same results files; except that Daybook's are there where ARTIQ leaves none."""
 
+import json
+import subprocess
+
 import pytest
 
 import cases
-from harness import TESTS, check_all, content, difference, drive, eventually, owed, same_but_for_the_file, same_results
+from harness import PROGRAM, TESTS, check_all, content, difference, drive, eventually, owed, same_but_for_the_file, same_results
 
 
 def both(jobs, folder):
@@ -83,6 +86,20 @@ def test_values(tmp_path):
         journaled_once(journaled[name])
 
     check_all(check, plain)
+
+
+def test_large_arrays_are_journaled_once(tmp_path):
+    """… and once more if something edited them; an array that nobody touched is not taken for edited."""
+    jobs = [entry for entry in cases.values() if entry["name"] == "values.LargeInPlace"]
+    seen = drive(jobs, tmp_path, journaled=True)["values.LargeInPlace"]
+    kinds = {}
+    log = subprocess.run([PROGRAM, "log", "--json", seen.journals()[0]], check=True, capture_output=True, text=True).stdout
+    for event in map(json.loads, log.splitlines()):
+        kinds.setdefault(event.get("key"), []).append(event["kind"])
+    for i in range(5):
+        assert kinds[f"left.{i}"] == ["set"]
+        assert kinds[f"edited.{i}"] == ["set", "replace"]
+        assert kinds[f"mutated.{i}"] == ["set", "mutate"]
 
 
 def test_around(tmp_path):

@@ -57,6 +57,20 @@ class InPlace(EnvExperiment):
         self.get_dataset("items")[:] = [0.5]
 
 
+class LargeInPlace(EnvExperiment):
+    """Arrays of all sizes at which something else is done with them; of some an element changes behind the manager's back."""
+
+    def run(self):
+        for i, size in enumerate([1000, 400_000, 2_000_003, 6_000_000, 17_000_000]):
+            for how in ("left", "edited", "mutated"):
+                array = np.arange(size, dtype=np.uint8)
+                self.set_dataset(f"{how}.{i}", array, unit="V" if i % 2 else None)
+                if how == "edited":
+                    array[size - 1] += 1
+                if how == "mutated":
+                    self.mutate_dataset(f"{how}.{i}", size - 2, 7)
+
+
 class Identity(EnvExperiment):
     """What is given is what comes back: the object itself. What the calls return is None."""
 
