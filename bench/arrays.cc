@@ -1,34 +1,27 @@
-// One large array, journal → HDF5 file, beside H5Dwrite of the same array with the same chunks and filters. Each pair
-// stands together; both have the file synced and in place.
+// Table "arrays": one large array, journal → HDF5 file, beside H5Dwrite of the same array from memory with the same chunks
+// and filters: in one piece, in chunks, and in chunks with shuffle and gzip, on one core and on all.
 
-#include <benchmark/benchmark.h>
-
+#include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <random>
 #include <vector>
 
-#include "daybook/journal/journal.h"
-#include "daybook/journal/reader.h"
-#include "daybook/materializer/materialize.h"
-#include "rivals.h"
+#include "file.h"
 
+namespace bench {
 namespace {
 
 using namespace daybook;
-namespace fs = std::filesystem;
 
-const Shape shape = {100, 512, 512};
-const std::size_t count = 100UL * 512 * 512;
-const fs::path folder = "daybook-bench";
+constexpr std::uint64_t edge = 512;
 
 // A bright spot on a dark ground, as a camera counts it.
-std::vector<std::uint16_t> camera() {
+std::vector<std::uint16_t> camera(std::uint64_t pictures) {
   std::mt19937_64 random(1);
-  std::vector<std::uint16_t> counts(count);
+  std::vector<std::uint16_t> counts(pictures * edge * edge);
   std::poisson_distribution<int> dark(100);
-  for (std::size_t i = 0; i < count; ++i) {
-    const double x = static_cast<double>(i % 512) - 256, y = static_cast<double>(i / 512 % 512) - 200;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const double x = static_cast<double>(i % edge) - 256, y = static_cast<double>(i / edge % edge) - 200;
     const double spot = 2000 * std::exp(-(x * x + y * y) / 800);
     counts[i] =
         static_cast<std::uint16_t>(spot > 1 ? std::poisson_distribution<int>(100 + spot)(random) : dark(random));
@@ -36,111 +29,100 @@ std::vector<std::uint16_t> camera() {
   return counts;
 }
 
-std::vector<double> noise() {
+std::vector<double> noise(std::uint64_t pictures) {
   std::mt19937_64 random(1);
   std::normal_distribution<double> normal;
-  std::vector<double> numbers(count);
+  std::vector<double> numbers(pictures * edge * edge);
   for (double& number : numbers) number = normal(random);
   return numbers;
 }
 
-std::vector<double> smooth() {
-  std::vector<double> numbers(count);
-  for (std::size_t i = 0; i < count; ++i) {
+std::vector<double> smooth(std::uint64_t pictures) {
+  std::vector<double> numbers(pictures * edge * edge);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
     const auto x = static_cast<double>(i);
     numbers[i] = std::sin(x * 1e-4) + 0.3 * std::cos(x * 3e-3);
   }
   return numbers;
 }
 
-Layout compressed(int level) {
-  Layout layout;
-  layout.name = "compressed";
-  const TransformOptions options = {{"level", level}};
-  layout.steps.push_back({"compress", options, built_in_transforms().make("compress", options)});
-  return layout;
-}
+struct Kept {
+  const char* name;
+  bool chunked;
+  int gzip;  // level; 0: none
+};
 
 template <class T>
-void by_daybook(benchmark::State& state, const std::vector<T>& array, int level) {
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  {
-    RunInfo info;
-    info.rid = 1;
-    info.class_name = "Bench";
-    auto journal = Journal::create(folder / "run.daybook", info);
-    journal.set("array", Value::array(array.data(), shape));
-    journal.finish();
-  }
-  const Reader reader(folder / "run.daybook");
+double by_daybook(benchmark::State& state, const std::vector<T>& array, const Kept& kept, unsigned threads) {
   MaterializeOptions options;
-  if (level >= 0) options.layout = compressed(level);
-  std::uint64_t bytes = 0;
-  for (auto _ : state) bytes = materialize(reader, folder / "run.h5", options).bytes;
-  state.counters["file_bytes"] = static_cast<double>(bytes);
-}
-
-// The chunk that Daybook chooses.
-const hsize_t* chunk(std::size_t element) {
-  static const hsize_t halves[] = {1, 512, 512}, doubles[] = {1, 128, 512};
-  return element == 2 ? halves : doubles;
+  if (kept.gzip != 0)
+    options = with_layout("compress", {{"level", kept.gzip}}, threads);
+  else if (kept.chunked)
+    options = with_layout("chunk", {}, threads);
+  const Shape shape = {array.size() / edge / edge, edge, edge};
+  return materialized(state, options,
+                      [&](Journal& journal) { journal.set("array", Value::array(array.data(), shape)); });
 }
 
 template <class T>
-void by_hdf5(benchmark::State& state, const std::vector<T>& array, int level) {
-  fs::remove_all(folder);
-  fs::create_directories(folder);
+double by_hdf5(benchmark::State& state, const std::vector<T>& array, const Kept& kept) {
   const hid_t type = sizeof(T) == 2 ? H5T_STD_U16LE : H5T_IEEE_F64LE;
-  std::uint64_t bytes = 0;
-  for (auto _ : state) {
-    bytes = bench::written_by_hdf5(folder / "run.h5", [&](hid_t file) {
-      const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-      H5Pset_obj_track_times(creation, false);
-      if (level >= 0) {
-        H5Pset_chunk(creation, 3, chunk(sizeof(T)));
-        H5Pset_shuffle(creation);
-        H5Pset_deflate(creation, static_cast<unsigned>(level));
-      }
-      const hsize_t dims[] = {shape[0], shape[1], shape[2]};
-      const hid_t space = H5Screate_simple(3, dims, nullptr);
-      const hid_t dataset = H5Dcreate2(file, "array", type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-      bench::require(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.data()) >= 0, "H5Dwrite");
-      H5Dclose(dataset);
-      H5Sclose(space);
-      H5Pclose(creation);
-    });
-  }
-  state.counters["file_bytes"] = static_cast<double>(bytes);
+  return written_by_hdf5(state, [&](hid_t file) {
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(creation, false);
+    // The chunk that Daybook chooses.
+    const hsize_t rows = std::min<hsize_t>(edge, (kept.gzip != 0 ? 1024 : 512) / sizeof(T));
+    const hsize_t chunk[] = {1, rows, edge};
+    if (kept.chunked) H5Pset_chunk(creation, 3, chunk);
+    if (kept.gzip != 0) {
+      H5Pset_shuffle(creation);
+      H5Pset_deflate(creation, static_cast<unsigned>(kept.gzip));
+    }
+    const hsize_t dims[] = {array.size() / edge / edge, edge, edge};
+    const hid_t space = H5Screate_simple(3, dims, nullptr);
+    const hid_t dataset = H5Dcreate2(file, "array", type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    require(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.data()) >= 0, "H5Dwrite");
+    H5Dclose(dataset);
+    H5Sclose(space);
+    H5Pclose(creation);
+  });
 }
 
-// NOLINTBEGIN: what Google Benchmark's macro makes
-void camera_uint16(benchmark::State& state, bool ours, int level) {
-  static const auto array = camera();
-  ours ? by_daybook(state, array, level) : by_hdf5(state, array, level);
-}
-void noise_float64(benchmark::State& state, bool ours, int level) {
-  static const auto array = noise();
-  ours ? by_daybook(state, array, level) : by_hdf5(state, array, level);
-}
-void smooth_float64(benchmark::State& state, bool ours, int level) {
-  static const auto array = smooth();
-  ours ? by_daybook(state, array, level) : by_hdf5(state, array, level);
+// Made once, and only for the rows that are asked for.
+template <class T>
+void pair(const std::string& name, std::vector<T> (*make)(std::uint64_t), std::uint64_t pictures, const Kept& kept) {
+  const auto array = [make, pictures]() -> const std::vector<T>& {
+    static std::vector<T> held;
+    static std::pair<void*, std::uint64_t> holds{};
+    const std::pair<void*, std::uint64_t> wanted{reinterpret_cast<void*>(make), pictures};
+    if (holds != wanted) held = make(pictures);
+    holds = wanted;
+    return held;
+  };
+  const std::string work = "arrays/" + name + "_" + kept.name;
+  add(work + "/daybook", [=](benchmark::State& state) { return by_daybook(state, array(), kept, 0); });
+  if (kept.gzip != 0)
+    add(work + "/daybook_1_thread", [=](benchmark::State& state) { return by_daybook(state, array(), kept, 1); });
+  add(work + "/H5Dwrite", [=](benchmark::State& state) { return by_hdf5(state, array(), kept); });
 }
 
-#define PAIR(array, name, level)                          \
-  BENCHMARK_CAPTURE(array, name##_daybook, true, level)   \
-      ->MeasureProcessCPUTime()                           \
-      ->UseRealTime()                                     \
-      ->Unit(benchmark::kMillisecond);                    \
-  BENCHMARK_CAPTURE(array, name##_H5Dwrite, false, level) \
-      ->MeasureProcessCPUTime()                           \
-      ->UseRealTime()                                     \
-      ->Unit(benchmark::kMillisecond)
-PAIR(noise_float64, plain, -1);
-PAIR(camera_uint16, shuffle_gzip4, 4);
-PAIR(noise_float64, shuffle_gzip4, 4);
-PAIR(smooth_float64, shuffle_gzip4, 4);
-// NOLINTEND
+constexpr Kept contiguous{"contiguous", false, 0}, chunked{"chunked", true, 0}, gzip{"gzip4", true, 4};
 
 }  // namespace
+
+void add_arrays() {
+  const std::uint64_t pictures = sized(100ULL, 40ULL, 2ULL);
+  pair("noise", noise, pictures, contiguous);
+  pair("noise", noise, pictures, chunked);
+  pair("noise", noise, pictures, gzip);
+  pair("camera", camera, pictures, gzip);
+  pair("smooth", smooth, pictures, gzip);
+  // By size; the name says how many MiB.
+  for (std::uint64_t n : {1ULL, 10ULL, 100ULL, 500ULL})
+    if (n <= sized(500ULL, 100ULL, 1ULL)) {
+      pair("size_" + std::to_string(2 * n) + "MiB", noise, n, contiguous);
+      pair("size_" + std::to_string(n / 2) + "MiB", camera, n, gzip);
+    }
+}
+
+}  // namespace bench

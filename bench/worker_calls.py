@@ -1,5 +1,5 @@
 """What journaling adds to the calls of an ARTIQ worker: each kind of call on a plain manager and on a journaled one, in turn, in
-one process. Run by ./dev bench, or from the build tree:
+one process. Run by ./dev bench worker, or from the build tree:
 
     PYTHONPATH=BUILD/python:tests/artiq/worker python3 -m daybook.run python3 bench/worker_calls.py [--rounds N]
 
@@ -8,10 +8,12 @@ longest are of single calls; `memcpy` copies the array once.
 """
 
 import argparse
+import atexit
 import gc
 import glob
 import os
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -130,12 +132,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=100)
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        os.chdir(folder)  # a worker is in its results folder
-        try:
-            show(rounds)
-        finally:
-            os.chdir("..")
+    folder = os.path.abspath(tempfile.mkdtemp(dir="."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the session that is made below has closed its run
+    os.chdir(folder)  # a worker is in its results folder
+    show(rounds)
 
 
 def show(rounds):
