@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("."), help="for raw.json, table.md and pictures")
     parser.add_argument("--publish", type=pathlib.Path, help="a document to put the table into; pictures go beside it")
     parser.add_argument("filter", nargs="?", default="", help="a regex on TABLE/WORK/WHO; then no pictures are drawn")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # the filter may stand behind options
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments.folder.mkdir(parents=True, exist_ok=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
