@@ -4,13 +4,15 @@ one process. Run by ./dev bench worker, or from the build tree:
     PYTHONPATH=BUILD/python:tests/artiq/worker python3 -m daybook.run python3 bench/worker_calls.py [--rounds N]
 
 Medians of many rounds, of microseconds a call; `added` is the median of the differences of neighbouring rounds; p99.9 and the
-longest are of single calls; `memcpy` copies the array once.
+longest are of single calls; `memcpy` copies the array once, to one of eight places in turn, as large together as the intake:
+a copy that is to be kept goes to memory that is not in the cache. `same place` copies it to where the last copy is.
 """
 
 import argparse
 import atexit
 import gc
 import glob
+import itertools
 import os
 import resource
 import shutil
@@ -107,11 +109,13 @@ def pairs(plain, journaled, calls, rounds):
 
 def images(plain, journaled, rounds):
     """2 MB arrays, beside a copy of them."""
-    array, target = np.arange(250_000.0), np.empty(250_000)
+    array, targets = np.arange(250_000.0), np.empty((8, 250_000))
+    turn = itertools.cycle(range(8))
     calls = {
         "plain": lambda i: plain.set("image", array, {}, False, False, True),
         "journaled": lambda i: journaled.set("image", array, {}, False, False, True),
-        "memcpy": lambda i: np.copyto(target, array),
+        "memcpy": lambda i: np.copyto(targets[next(turn)], array),
+        "same place": lambda i: np.copyto(targets[0], array),
     }
     taken = {name: [] for name in calls}
     for _ in range(rounds):
@@ -155,9 +159,9 @@ def show(rounds):
         tail = single(*ours[name], CALLS, max(rounds // 4, 5))
         print(f"{name:<20} {before:9.3f} {after:9.3f} {added:9.3f} {tail[int(.999 * len(tail))]:9.2f} {tail[-1]:9.1f}")
     found = images(plain, journaled, rounds)
-    ratio = (found["journaled"] - found["plain"]) / found["memcpy"]
-    print(f"{'set 2 MB array':<20} {found['plain']:9.3f} {found['journaled']:9.1f} {found['journaled'] - found['plain']:9.1f}"
-          f"   memcpy {found['memcpy']:.1f}, added {ratio:.2f} of it")
+    added = found["journaled"] - found["plain"]
+    print(f"{'set 2 MB array':<20} {found['plain']:9.3f} {found['journaled']:9.1f} {added:9.1f}   memcpy {found['memcpy']:.1f}: added "
+          f"{added / found['memcpy']:.2f} of it; same place {found['same place']:.1f}: {added / found['same place']:.2f}")
     now, most = memory()
     del devices
     print(f"resident memory: {start:.0f} MB before, {now:.0f} MB after, {most:.0f} MB at most")

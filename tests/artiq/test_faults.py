@@ -1,5 +1,6 @@
 """The disk is full, or cannot be written: the experiment does not notice, the log is loud, ARTIQ's file is there."""
 
+import os
 import subprocess
 import sys
 
@@ -86,6 +87,24 @@ def test_read_only(tmp_path):
         journal, = [*seen.journals(), *(tmp_path / "with" / "state").glob("runs/*.daybook")]
         subprocess.run([PROGRAM, "replay", journal, "-o", tmp_path / "made.h5"], check=True, capture_output=True)
         assert content(tmp_path / "made.h5")["datasets/before"].tolist() == [1, 2, *range(200)]
+
+
+def test_network_share(tmp_path):
+    """Results on a share: the journal is in the state folder, on a local disk; the file on the share, as ARTIQ's."""
+    library = os.environ.get("NETWORK_SHARE_LIBRARY", "")
+    if not os.path.exists(library):
+        pytest.skip("the library that makes a share is not built here")
+    share = tmp_path / "share"
+    share.mkdir()
+    plain = one("Plain", 907, tmp_path / "without", journaled=False)
+    entry = job("faults", "Plain", 907, folder=str(share / "work"))
+    seen = drive([entry], tmp_path / "with", journaled=True, LD_PRELOAD=library, NETWORK_SHARE=share)[entry["name"]]
+    assert seen.end() == plain.end() and seen.log() == plain.log(), repr(seen)
+    assert difference(plain.result, seen.result) == []
+    assert seen.journals() == [] and not list(share.rglob("*.daybook")), repr(seen)
+    journal, = (tmp_path / "with" / "state" / "runs").glob("*.daybook")
+    subprocess.run([PROGRAM, "verify", journal, seen.result], check=True, capture_output=True)
+    assert owed(tmp_path / "with") == []
 
 
 def test_no_state_folder(tmp_path):
