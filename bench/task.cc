@@ -1,6 +1,5 @@
 #include "task.h"
 
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <span>
+#include <vector>
 
 #include "daybook/journal/journal.h"
 #include "daybook/journal/reader.h"
@@ -56,14 +57,12 @@ void crash(const fs::path& run, std::uint64_t events) {
   std::raise(SIGKILL);
 }
 
-// Of zeros, which take no memory until somebody writes to them.
+// Of one megabyte again and again, so that the array itself takes no memory.
 void write_array(const fs::path& run, std::uint64_t megabytes, bool mutate) {
-  const std::size_t bytes = megabytes * megabyte;
-  void* zeros = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  require(zeros != MAP_FAILED, "map zeros");
-  ::madvise(zeros, bytes, MADV_NOHUGEPAGE);
+  const std::vector<double> numbers(megabyte / sizeof(double), 1.5);
+  const std::vector<std::span<const std::byte>> pieces(megabytes, std::as_bytes(std::span(numbers)));
   auto journal = Journal::create(run, run_info(), keep_all());
-  journal.set("array", Value::array(static_cast<const double*>(zeros), {bytes / sizeof(double)}));
+  journal.set("array", Value::raw(Form::array, Type::of<double>(), {megabytes * numbers.size()}, 1, pieces));
   const double one = 1;
   if (mutate) journal.mutate("array", {.start = {7}, .count = {1}, .step = {1}}, Value::array(&one, {1}));
   journal.finish();

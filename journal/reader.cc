@@ -142,6 +142,7 @@ class Reader::Impl {
       state.born = event.getSet().getBorn() == 0 ? state.declared : event.getSet().getBorn();
       state.saved = (event.getSet().getFlags() & 4) != 0;
       state.described = event.getSet().getMetadata().size() != 0;
+      state.has_options = event.getSet().getOptions().size() != 0;
     };
     detail::read_message(snapshot(), record_at(state.base), read_set);
     if (state.declared != state.base) detail::read_message(snapshot(), record_at(state.declared), read_set);

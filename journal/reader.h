@@ -41,7 +41,8 @@ struct DatasetState {
   Sequence born = 0;        // saved since then: datasets are written in this order (Python's dict order)
   Nanoseconds changed = 0;  // time of head
   bool saved = true;        // false: present in the run but not for the file (set with archive = false)
-  bool described = true;    // false: what was declared has no metadata
+  bool described = true;    // false: what was declared has no metadata …
+  bool has_options = true;  // … no storage options
 };
 
 // An attribute that setAttribute put beside a key.

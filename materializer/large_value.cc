@@ -57,10 +57,9 @@ void PartedBytes::require(std::uint64_t first, std::uint64_t count) {
   const auto behind =
       std::partition_point(parts_.begin(), parts_.end(), [&](const auto& part) { return part->end <= first; });
   for (auto part = behind; part != parts_.end() && (*part)->begin < first + count; ++part) {
-    if ((*part)->is_checked) continue;
     const auto index = static_cast<std::size_t>(part - parts_.begin());
     check_ahead(index + 1);
-    check(**part);
+    if (!(*part)->is_checked) check(**part);
     if (index < still_used) continue;
     Part& passed = *parts_[index - still_used];
     if (passed.is_checked && !passed.is_released.exchange(true)) passed.unchecked.release();
@@ -68,7 +67,7 @@ void PartedBytes::require(std::uint64_t first, std::uint64_t count) {
 }
 
 void PartedBytes::check_ahead(std::size_t index) {
-  if (index >= parts_.size() || parts_[index]->is_begun.exchange(true)) return;
+  if (index >= parts_.size() || parts_[index]->is_begun || parts_[index]->is_begun.exchange(true)) return;
   const std::lock_guard lock(mutex_);
   if (alone_) return;
   try {

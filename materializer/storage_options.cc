@@ -8,6 +8,7 @@
 
 #include "daybook/journal/error.h"
 #include "daybook/materializer/filters.h"
+#include "daybook/materializer/large_value.h"
 
 namespace daybook::detail {
 namespace {
@@ -267,12 +268,15 @@ class Options {
 }  // namespace
 
 Storage own_storage(const Reader& reader, const DatasetState& state, std::vector<std::string>& notes) {
-  if (state.declared == 0) return {};
-  const Event declared = reader.event(state.declared);
+  if (state.declared == 0 || !state.has_options) return {};
+  // Of a value only form, type and shape are asked for, which stand in its message.
+  std::vector<UncheckedPart> parts;
+  const Event declared = reader.event(state.declared, parts);
   const auto* set = std::get_if<Set>(&declared.body);
   if (set == nullptr || set->options.empty()) return {};
+  for (const auto& option : set->options) check_parts_of(option.value, parts);
   if (state.base == state.declared) return Options(set->options, set->value, notes).storage();
-  const Event base = reader.event(state.base);
+  const Event base = reader.event(state.base, parts);
   const auto* replace = std::get_if<Replace>(&base.body);
   return Options(set->options, replace != nullptr ? replace->value : set->value, notes).storage();
 }
