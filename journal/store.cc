@@ -12,7 +12,6 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"
-#include "daybook/journal/passed_pages.h"
 #include "daybook/journal/record.h"
 
 namespace daybook::detail {

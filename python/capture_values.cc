@@ -62,8 +62,11 @@ void Capture::write_value(std::string_view key, Live& live, Keep& keep, const Ap
   // What is journaled of a large array is hashed there. Until then it has no print: whoever looks meanwhile, while we wait
   // without the GIL, has to take it for edited.
   constexpr std::uint64_t one_record = std::uint64_t{15} << 20;
-  const bool one_piece = value.form() == Form::array && value.is_contiguous() && value.byte_size() != 0;
-  remember(live, value, !(hashes && one_piece && value.byte_size() < one_record));
+  // Not of a copy: strided elements are gathered, and texts turned into UTF-8.
+  const auto elements = find_elements(alive.get());
+  const bool in_place = value.form() == Form::array && value.is_contiguous() && value.byte_size() != 0 && elements &&
+                        elements->contiguous && value.bytes().data() == elements->data;
+  remember(live, value, !(hashes && in_place && value.byte_size() < one_record));
   const auto version = live.version;
   std::optional<Print> hash;
   bool journaled = false;
@@ -74,7 +77,7 @@ void Capture::write_value(std::string_view key, Live& live, Keep& keep, const Ap
     hash.reset();
     journaled = append(Value::unstorable(Py_TYPE(alive.get())->tp_name, e.what()), hash);
   }
-  if (hash && live.version == version) live.print = *hash;
+  if (hash && in_place && live.version == version) live.print = *hash;
   if (!journaled) live.generation = 0;
   look_at(key, live, value);
 }

@@ -88,18 +88,29 @@ def test_values(tmp_path):
     check_all(check, plain)
 
 
-def test_large_arrays_are_journaled_once(tmp_path):
-    """… and once more if something edited them; an array that nobody touched is not taken for edited."""
-    jobs = [entry for entry in cases.values() if entry["name"] == "values.LargeInPlace"]
-    seen = drive(jobs, tmp_path, journaled=True)["values.LargeInPlace"]
-    kinds = {}
+def kinds_by_key(seen):
+    """{key: the kinds of its events, in order} of a run's journal."""
     log = subprocess.run([PROGRAM, "log", "--json", seen.journals()[0]], check=True, capture_output=True, text=True).stdout
+    kinds = {}
     for event in map(json.loads, log.splitlines()):
         kinds.setdefault(event.get("key"), []).append(event["kind"])
+    return kinds
+
+
+def test_arrays_are_journaled_once(tmp_path):
+    """… and once more if something edited them; an array that nobody touched is not taken for edited, however it stands."""
+    jobs = [entry for entry in cases.values() if entry["name"] in ("values.LargeInPlace", "values.NotAsTheyStand")]
+    seen = drive(jobs, tmp_path, journaled=True)
+    kinds = kinds_by_key(seen["values.LargeInPlace"])
     for i in range(5):
         assert kinds[f"left.{i}"] == ["set"]
         assert kinds[f"edited.{i}"] == ["set", "replace"]
         assert kinds[f"mutated.{i}"] == ["set", "mutate"]
+    kinds = kinds_by_key(seen["values.NotAsTheyStand"])
+    left = [key for key in kinds if key and key.startswith("left.")]
+    assert len(left) == 8 and [key for key in left if kinds[key] != ["set"]] == []
+    mutated = [key for key in kinds if key and key.startswith("mutated.")]
+    assert len(mutated) == 4 and [key for key in mutated if kinds[key] != ["set", "mutate"]] == []
 
 
 def test_around(tmp_path):

@@ -71,6 +71,21 @@ class LargeInPlace(EnvExperiment):
                     self.mutate_dataset(f"{how}.{i}", size - 2, 7)
 
 
+class NotAsTheyStand(EnvExperiment):
+    """Arrays of which a copy is journaled, or bytes that are not the array's own; nobody edits them but once each, by the API."""
+
+    def run(self):
+        arrays = {"transposed": np.arange(6000.0).reshape(100, 60).T, "strided": np.arange(9000)[::3],
+                  "backwards": np.arange(3000)[::-1], "bytes": np.array([b"a", b"bytes"] * 500), "swapped": np.arange(3000, dtype=">f8"),
+                  "flags": np.ones(3000, bool), "complex": np.ones(2000, complex),
+                  "records": np.zeros(500, [("a", "<i4"), ("b", "<f8", 3)])}
+        for name, array in arrays.items():
+            self.set_dataset(f"left.{name}", array)
+        for name in ("transposed", "strided", "swapped", "flags"):
+            self.set_dataset(f"mutated.{name}", arrays[name].copy() if name == "flags" else arrays[name] + 0)
+            self.mutate_dataset(f"mutated.{name}", 1, 0)
+
+
 class Identity(EnvExperiment):
     """What is given is what comes back: the object itself. What the calls return is None."""
 
