@@ -298,18 +298,27 @@ TEST_CASE("salvage returns every intact record of damaged files, and verify find
 }
 
 TEST_CASE("salvage takes what recovery would, and what stands behind a torn record") {
-  REQUIRE(test::was_killed(test::in_killed_child([] {
-    JournalOptions options;
-    options.commit_interval = std::chrono::hours(1);
-    options.intake_bytes = 64 << 10;
-    auto journal = Journal::create("j", damage::info(), options);
-    for (int i = 0; i < 2000; ++i) journal.set("x" + std::to_string(i % 3), i);  // many laps
-    journal.set("last", 1);
-    ::kill(::getpid(), SIGKILL);
-  })));
-  fs::copy("j", "whole");
-  recover("whole");
-  const auto all = record_bytes("whole");
+  // The newest event but one is to stand in the intake alone. A committer that was quicker, also one that was killed in
+  // the middle of its transaction, has left it in data.mdb: once more.
+  const Sequence torn = 2001;
+  std::map<Sequence, std::string> all;
+  const auto head_of = [&](Sequence sequence) { return all.at(sequence).substr(8, 32); };
+  do {
+    fs::remove_all("j");
+    fs::remove_all("whole");
+    REQUIRE(test::was_killed(test::in_killed_child([] {
+      JournalOptions options;
+      options.commit_interval = std::chrono::hours(1);
+      options.intake_bytes = 64 << 10;
+      auto journal = Journal::create("j", damage::info(), options);
+      for (int i = 0; i < 2000; ++i) journal.set("x" + std::to_string(i % 3), i);  // many laps
+      journal.set("last", 1);
+      ::kill(::getpid(), SIGKILL);
+    })));
+    fs::copy("j", "whole");
+    recover("whole");
+    all = record_bytes("whole");
+  } while (test::read_file("j/data.mdb").find(head_of(torn)) != std::string::npos);
   REQUIRE(all.size() == 2002);
   SECTION("both files") {
     CHECK(salvage("j", "saved").lost == 0);
@@ -325,9 +334,8 @@ TEST_CASE("salvage takes what recovery would, and what stands behind a torn reco
     CHECK(Reader("saved").find_state(Group::datasets, "last", 2002).value().head == 2002);
   }
   SECTION("a torn record in the intake") {
-    const Sequence torn = 1990;
     auto intake = test::read_file("j/intake");
-    const auto at = intake.find(all.at(torn).substr(8, 32));
+    const auto at = intake.find(head_of(torn));
     REQUIRE(at != std::string::npos);
     intake[at + 60] ^= 1;
     test::write_file("j/intake", intake);
