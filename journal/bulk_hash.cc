@@ -1,6 +1,6 @@
 #include "daybook/journal/bulk_hash.h"
 
-#include "daybook/journal/bulk_hash_code.h"
+#include "daybook/journal/bulk_hash.inc"
 
 namespace daybook::detail {
 

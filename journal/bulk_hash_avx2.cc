@@ -5,7 +5,7 @@
 #pragma GCC target("avx2")
 #endif
 
-#include "daybook/journal/bulk_hash_code.h"
+#include "daybook/journal/bulk_hash.inc"
 
 #ifdef DAYBOOK_HAS_AVX2
 #include <immintrin.h>

@@ -38,12 +38,12 @@ fs::path of_environment(const char* name) {
 }
 
 fs::path home() {
-  if (const auto named = of_environment("HOME"); named.is_absolute()) return named;
+  if (auto named = of_environment("HOME"); named.is_absolute()) return named;
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 16384> text{};
   if (::getpwuid_r(::geteuid(), &entry, text.data(), text.size(), &found) == 0 && found != nullptr)
-    if (const fs::path named(entry.pw_dir); named.is_absolute()) return named;
+    if (fs::path named(entry.pw_dir); named.is_absolute()) return named;
   throw InvalidError("this user has no home folder: set DAYBOOK_STATE to a folder on a local disk");
 }
 
@@ -80,7 +80,7 @@ fs::path state_folder() {
 fs::path journal_folder(const fs::path& results_folder) {
   const auto network = network_of(results_folder);
   if (network.empty()) return results_folder.empty() ? fs::path(".") : results_folder;
-  const auto runs = state_folder() / "runs";
+  auto runs = state_folder() / "runs";
   if (const auto also = network_of(runs); !also.empty()) {
     throw StorageError("the results folder '" + results_folder.string() + "' is on a network share (" + network +
                        "), and so is '" + runs.string() + "' (" + also +

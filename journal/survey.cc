@@ -47,7 +47,8 @@ Dropping survey(const ReadTransaction& transaction, std::uint64_t budget) {
       const auto checkpoint = checkpoints.lower_bound(bulk.sequence);
       if (checkpoint != checkpoints.end() && *checkpoint < by) continue;
       total += bulk.bytes;
-      superseded.emplace(bulk.sequence, Candidate{std::move(bulk), &chain});
+      const auto sequence = bulk.sequence;
+      superseded.emplace(sequence, Candidate{std::move(bulk), &chain});
     }
     values.clear();
   };

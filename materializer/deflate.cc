@@ -52,7 +52,7 @@ bool repeats(const std::uint8_t* bytes) {
   std::array<std::uint32_t, 1 << bits> seen{};
   int found = 0;
   for (std::size_t i = 0; i + 4 <= piece_bytes; ++i) {
-    std::uint32_t four;
+    std::uint32_t four = 0;
     std::memcpy(&four, bytes + i, sizeof four);
     std::uint32_t hash = four * 2246822519U;  // mixed well: counted-up bytes are all of one kind else
     hash = (hash ^ hash >> 15) * 2654435761U;

@@ -43,7 +43,7 @@ std::vector<std::byte> number(const Value& value, const Type& type) {
     check_integer(wide, type);
     return cast(value, type);
   }
-  const std::vector<std::byte> made = cast(value, type);
+  std::vector<std::byte> made = cast(value, type);
   if (type.kind() == Kind::floating && std::isfinite(wide)) {
     long double back = 0;
     Cast(type, Type::of<long double>())(made.data(), reinterpret_cast<std::byte*>(&back), 1);

@@ -105,9 +105,9 @@ class Splitting {
 };
 
 Transform make_groups_from_keys(const CheckedOptions& options) {
-  const std::string separator = options.text("separator");
+  const std::string& separator = options.text("separator");
   if (separator.empty() || separator.find('\0') != std::string::npos) options.wrong("separator", "must not be empty");
-  const std::string value_name = options.text("value-name");
+  const std::string& value_name = options.text("value-name");
   if (value_name.find('/') != std::string::npos || value_name == ".")
     options.wrong("value-name", "must be one name, without \"/\"");
   path_option(options, "value-name");
