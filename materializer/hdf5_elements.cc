@@ -97,6 +97,22 @@ BlockShape choose_block(std::span<const std::uint64_t> shape, std::uint64_t max_
   return block;
 }
 
+// For one H5Dwrite after the other of a value. Where HDF5 converts (elements of variable length), it clears two buffers of a
+// megabyte each time unless told how few elements there are.
+class Transfer {
+ public:
+  explicit Transfer(const StoredValue& value) {
+    if (!value.type.is_variable()) return;
+    own_ = Hdf5Properties(H5Pcreate(H5P_DATASET_XFER), "make transfer properties");
+    const std::uint64_t elements = std::min(value.count(), block_strings);
+    check_hdf5(H5Pset_buffer(own_.id(), elements * sizeof(hvl_t), nullptr, nullptr), "set the size of HDF5's buffers");
+  }
+  [[nodiscard]] hid_t id() const { return own_ ? own_.id() : H5P_DEFAULT; }
+
+ private:
+  Hdf5Properties own_;
+};
+
 // For chunks of which a row is more than memory should hold.
 void write_chunk_by_chunk(hid_t dataset, hid_t type, const StoredValue& value, const Shape& chunk,
                           const std::function<void(std::uint64_t)>& progress) {
@@ -150,12 +166,13 @@ void write_elements(hid_t dataset, hid_t type, const StoredValue& value, const S
   const std::uint64_t total = value.count();
   if (total == 0) return;
   BlockBuffer buffer(value);
+  const Transfer transfer(value);
   std::uint64_t max_elements = block_strings;
   if (!value.type.is_variable())
     max_elements = std::max<std::uint64_t>(
         1, (value.elements->data() != nullptr ? view_block_bytes : block_bytes) / value.type.size());
   if (total <= max_elements) {
-    check_hdf5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.load(0, total)), "write the elements");
+    check_hdf5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, transfer.id(), buffer.load(0, total)), "write the elements");
     if (progress) progress(total);
     return;
   }
@@ -178,7 +195,7 @@ void write_elements(hid_t dataset, hid_t type, const StoredValue& value, const S
     memory_elements = elements;
     check_hdf5(H5Sselect_hyperslab(file_space.id(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
                "select a block");
-    check_hdf5(H5Dwrite(dataset, type, memory.id(), file_space.id(), H5P_DEFAULT, buffer.load(done, elements)),
+    check_hdf5(H5Dwrite(dataset, type, memory.id(), file_space.id(), transfer.id(), buffer.load(done, elements)),
                "write the elements");
     done += elements;
     if (progress) progress(done);
