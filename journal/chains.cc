@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "daybook/journal/error.h"
+#include "daybook/journal/number.h"
 
 namespace daybook::detail {
 
@@ -164,6 +165,10 @@ void read_message(const ReadTransaction& transaction, const RecordView& record,
 }
 
 Links links_of(const ReadTransaction& transaction, const RecordView& record) {
+  if (const auto number = glance(record.message)) {
+    const auto base = number->base == 0 ? record.header.sequence : number->base;
+    return {number->previous, base, number->depth, number->time};
+  }
   Links links;
   read_message(transaction, record, [&](EventMessage event) {
     const auto base = event.getBase();

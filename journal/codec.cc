@@ -264,15 +264,15 @@ capnp::ReaderOptions limits(std::size_t words) {
 // Every way a message can turn out bad becomes one error that names the event.
 template <class Function>
 void guarded(Sequence sequence, const Function& function) {
-  const std::string event = "event " + std::to_string(sequence);
+  const auto event = [&] { return "event " + std::to_string(sequence); };
   try {
     function();
   } catch (const kj::Exception& e) {
-    throw CorruptError(event + ": its message is malformed (" + std::string(e.getDescription().cStr()) + ")");
+    throw CorruptError(event() + ": its message is malformed (" + std::string(e.getDescription().cStr()) + ")");
   } catch (const InvalidError& e) {
-    throw CorruptError(event + ": " + e.what());
+    throw CorruptError(event() + ": " + e.what());
   } catch (CorruptError& e) {
-    e.add_context(event);
+    e.add_context(event());
     throw;
   }
 }
@@ -317,6 +317,10 @@ Event decode(const RecordView& record, const FetchPart& fetch) {
   Event event;
   event.sequence = record.header.sequence;
   guarded(event.sequence, [&] {
+    if (auto number = number_event(record)) {
+      event = std::move(*number);
+      return;
+    }
     read_record(record, event.storage, [&](wire::Event::Reader from, const RecordView& placed) {
       event.key = view(from.getKey());
       event.time = from.getTime();

@@ -67,7 +67,7 @@ void Commit::note_dataset(std::string_view name, Sequence sequence) {
 void Commit::note(const RecordView& record) {
   const auto sequence = record.header.sequence;
   if (const auto number = glance(record.message)) {
-    if (number->whole && number->previous != 0) retention_.pass_whole(transaction_, sequence, number->key);
+    if (number->is_whole() && number->previous != 0) retention_.pass_whole(transaction_, sequence, number->key);
     if (number->key.size() <= max_plain_key) {
       note_dataset(number->key, sequence);
     } else {

@@ -133,20 +133,82 @@ std::optional<NumberGlance> glance(std::span<const std::byte> message) {
   if ((tag >> 48U & 0xFFU) == 0 || what < static_cast<unsigned>(What::set) ||
       what > static_cast<unsigned>(What::append))
     return std::nullopt;
-  const auto layout = layout_of(static_cast<What>(what));
-  const std::size_t pointer = 1 + layout.numbers;
-  if (word(0) != struct_pointer(layout) || words < pointer + layout.pointers) return std::nullopt;
-  NumberGlance found;
-  found.whole = what == static_cast<unsigned>(What::set) || what == static_cast<unsigned>(What::replace);
-  found.previous = word(3);
+  NumberGlance found{.what = static_cast<What>(what), .key = {}, .start = {}};
+  const auto layout = layout_of(found.what);
+  const std::size_t pointer = 1 + layout.numbers, text = pointer + layout.pointers;
+  if (word(0) != struct_pointer(layout) || words < text) return std::nullopt;
+  std::size_t text_words = 0;
   if (const auto key = word(pointer); key != 0) {
     const auto bytes = key >> 35U;
-    const auto begin = pointer + layout.pointers;
-    if (bytes == 0 || (bytes + 7) / 8 > words - begin || key != list_pointer(layout.pointers - 1, of_bytes, bytes))
+    text_words = (bytes + 7) / 8;
+    if (bytes == 0 || text_words > words - text || key != list_pointer(layout.pointers - 1, of_bytes, bytes))
       return std::nullopt;
-    found.key = {reinterpret_cast<const char*>(message.data()) + 8 * begin, bytes - 1};
+    found.key = {reinterpret_cast<const char*>(message.data()) + 8 * text, bytes - 1};
   }
+  if (found.what == What::mutate) {
+    const auto list = word(pointer + 3);
+    const auto rank = list >> 35U;
+    if (word(pointer + 1) != 0 || word(pointer + 2) != 0 || rank > words - text - text_words ||
+        list != (rank == 0 ? 0 : list_pointer(text_words, of_words, rank)))
+      return std::nullopt;
+    found.start = message.subspan(8 * (text + text_words), 8 * rank);
+  } else {
+    found.detail = word(layout.numbers - 1);
+  }
+  found.time = static_cast<Nanoseconds>(word(1));
+  found.monotonic = static_cast<std::int64_t>(word(2));
+  found.previous = word(3);
+  found.base = word(4);
+  found.depth = static_cast<std::uint32_t>(tag);
+  if (found.what == What::set) found.flags = static_cast<std::uint8_t>(word(6));
+  found.bits = word(layout.numbers);
+  found.kind = static_cast<std::uint8_t>((tag >> 48U & 0xFFU) - 1);
+  found.size = static_cast<std::uint8_t>(tag >> 56U);
   return found;
+}
+
+std::optional<Event> number_event(const RecordView& record) {
+  const auto found = glance(record.message);
+  if (!found || record.header.payload_bytes != 0 || record.is_elided()) return std::nullopt;
+  if (found->kind > static_cast<std::uint8_t>(Kind::complex)) return std::nullopt;
+  const Type type(static_cast<Kind>(found->kind), found->size);
+  if (!is_plain(type)) return std::nullopt;
+  const auto bytes = std::as_bytes(std::span(&found->bits, 1)).first(type.size());
+  Event event;
+  event.sequence = record.header.sequence;
+  event.key = found->key;
+  event.time = found->time;
+  event.monotonic = found->monotonic;
+  event.previous = found->previous;
+  event.base = found->base == 0 ? event.sequence : found->base;
+  event.depth = found->depth;
+  if (found->what == What::mutate) {
+    Mutate body;
+    Shape shape;
+    for (std::size_t at = 0; at < found->start.size(); at += sizeof(std::int64_t)) {
+      std::int64_t start = 0;
+      std::memcpy(&start, found->start.data() + at, sizeof start);
+      body.region.start.push_back(start);
+      body.region.count.push_back(1);
+      body.region.step.push_back(1);
+      shape.push_back(1);
+    }
+    body.value = Value::small(Form::array, type, shape, bytes);
+    event.body = std::move(body);
+    return event;
+  }
+  auto value = Value::small(Form::scalar, type, {}, bytes);
+  if (found->what == What::set) {
+    event.body = Set{std::move(value),        {},           {}, (found->flags & 1) != 0, (found->flags & 2) != 0,
+                     (found->flags & 4) != 0, found->detail};
+  } else if (found->what == What::mutate_item) {
+    event.body = MutateItem{found->detail, std::move(value)};
+  } else if (found->what == What::replace) {
+    event.body = Replace{std::move(value), found->detail};
+  } else {
+    event.body = Append{std::move(value), found->detail};
+  }
+  return event;
 }
 
 }  // namespace daybook::detail

@@ -58,13 +58,29 @@ std::size_t number_message_words(const DatasetChain& dataset, const NumberChange
 void write_number_record(std::byte* to, const Uuid& uuid, const Link& link, const NumberChange& change,
                          std::size_t words);
 
-// What a commit wants to know of a number's event, without a reader of messages; empty for what is not one, or not laid
+// A number's event, read without a reader of messages, which costs ten times as much; empty for what is not one, or not laid
 // out as write_number_record() does. Reads inside `message` only, whatever it holds.
 struct NumberGlance {
-  bool whole = false;  // a set or replace: of what came before nothing is needed any more
+  NumberChange::What what;
+  Nanoseconds time = 0;
+  std::int64_t monotonic = 0;
   Sequence previous = 0;
+  Sequence base = 0;  // 0: the event itself
+  std::uint32_t depth = 0;
+  std::uint8_t flags = 0;    // of set
+  std::uint64_t detail = 0;  // as Link has it
+  std::uint64_t bits = 0;
+  std::uint8_t kind = 0, size = 0;  // of the number
   std::string_view key;
+  std::span<const std::byte> start;  // of mutate
+
+  // A set or replace: of what came before nothing is needed any more.
+  [[nodiscard]] bool is_whole() const { return what == NumberChange::What::set || what == NumberChange::What::replace; }
 };
 std::optional<NumberGlance> glance(std::span<const std::byte> message);
+
+// The event of a record that find_record accepted, if it is one of a number and laid out like that. Its key points into the
+// record. InvalidError for a type that there is not.
+std::optional<Event> number_event(const RecordView& record);
 
 }  // namespace daybook::detail

@@ -10,6 +10,7 @@
 #include "daybook/journal/error.h"
 #include "daybook/journal/files.h"
 #include "daybook/journal/foreign.h"
+#include "daybook/journal/number.h"
 #include "daybook/journal/passed_pages.h"
 #include "daybook/journal/recovery.h"
 
@@ -51,6 +52,7 @@ class Reader::Impl {
   void refresh() {
     parts_.clear();
     checked_.clear();
+    has_attributes_.reset();
     snapshot_.reset();
     snapshot_.emplace(store_->begin_read());
     state_ = detail::read_state(*snapshot_);
@@ -68,6 +70,19 @@ class Reader::Impl {
       passed_.add(record.bytes);
     }
     return record;
+  }
+
+  // Of any dataset, at any time.
+  [[nodiscard]] bool has_attributes() const {
+    if (!has_attributes_) {
+      has_attributes_ = false;
+      constexpr char first = static_cast<char>(Chain::attribute);
+      detail::walk(snapshot(), snapshot().databases().heads, detail::as_key({&first, 1}), [&](auto key, auto) {
+        has_attributes_ = static_cast<char>(key.front()) == first;
+        return false;
+      });
+    }
+    return *has_attributes_;
   }
 
   // The newest event of a chain up to `as_of`.
@@ -111,14 +126,21 @@ class Reader::Impl {
     state.group = group;
     state.head = head;
     bool removed = false;
-    detail::read_message(snapshot(), record_at(head), [&](detail::EventMessage event) {
-      const auto key = event.getKey();
-      state.key.assign(key.begin(), key.size());
-      state.base = event.getBase() == 0 ? head : event.getBase();
-      state.depth = event.getDepth();
-      state.changed = event.getTime();
-      removed = event.isRemove();
-    });
+    if (const auto number = detail::glance(record_at(head).message)) {
+      state.key = number->key;
+      state.base = number->base == 0 ? head : number->base;
+      state.depth = number->depth;
+      state.changed = number->time;
+    } else {
+      detail::read_message(snapshot(), record_at(head), [&](detail::EventMessage event) {
+        const auto key = event.getKey();
+        state.key.assign(key.begin(), key.size());
+        state.base = event.getBase() == 0 ? head : event.getBase();
+        state.depth = event.getDepth();
+        state.changed = event.getTime();
+        removed = event.isRemove();
+      });
+    }
     if (removed) return std::nullopt;
     if (group == Group::archive) {
       detail::read_message(snapshot(), record_at(state.base), [&](detail::EventMessage event) {
@@ -144,7 +166,14 @@ class Reader::Impl {
       state.described = event.getSet().getMetadata().size() != 0;
       state.has_options = event.getSet().getOptions().size() != 0;
     };
-    detail::read_message(snapshot(), record_at(state.base), read_set);
+    const auto number = detail::glance(record_at(state.base).message);
+    if (number && number->what == detail::NumberChange::What::set) {
+      state.born = number->detail == 0 ? state.declared : number->detail;
+      state.saved = (number->flags & 4) != 0;
+      state.described = state.has_options = false;
+    } else {
+      detail::read_message(snapshot(), record_at(state.base), read_set);
+    }
     if (state.declared != state.base) detail::read_message(snapshot(), record_at(state.declared), read_set);
     // Its metadata stand in a payload of which a part is lost.
     if (state.declared != 0 && state.declared != state.base && provable(state.declared) != state.declared)
@@ -206,6 +235,7 @@ class Reader::Impl {
   mutable detail::CheckedParts parts_;
   mutable std::vector<std::pair<Sequence, detail::RecordView>> checked_;  // each at its number modulo the size
   mutable detail::PassedPages passed_;
+  mutable std::optional<bool> has_attributes_;
   detail::StoredState state_;
   RunInfo info_;
   std::optional<SalvageNote> salvaged_;
@@ -375,6 +405,7 @@ std::vector<AttributeState> Reader::attributes(std::string_view key, Sequence as
   std::vector<AttributeState> attributes;
   const auto& snapshot = impl_->snapshot();
   // All attributes of a key share the first part of their head's key.
+  if (!impl_->has_attributes()) return attributes;
   auto first = detail::head_key(Chain::attribute, key);
   first.resize(1 + (first.size() - 1) / 2);
   detail::walk(snapshot, snapshot.databases().heads, detail::as_key(first), [&](auto head_key, auto stored) {
