@@ -71,12 +71,11 @@ std::vector<double> numbers(std::size_t count) {
   return made;
 }
 
-MaterializeOptions compressed() {
+MaterializeOptions with_transform(const std::string& name, const TransformOptions& given) {
   MaterializeOptions options;
   options.threads = 1;
-  const TransformOptions level = {{"level", 4}};
-  options.layout.name = "compressed";
-  options.layout.steps.push_back({"compress", level, built_in_transforms().make("compress", level)});
+  options.layout.name = name;
+  options.layout.steps.push_back({name, given, built_in_transforms().make(name, given)});
   return options;
 }
 
@@ -135,6 +134,15 @@ const std::map<std::string, Work>& works() {
                              },
                              {});
        }},
+      {"materialize_300_in_table",
+       [](const fs::path& run) {
+         materialize_counted(
+             run,
+             [](Journal& journal) {
+               for (int i = 0; i < 300; ++i) journal.set("scalar." + std::to_string(i), 0.5 * i);
+             },
+             with_transform("scalars-as-table", {}));
+       }},
       {"materialize_20000_appends",
        [](const fs::path& run) {
          materialize_counted(run,
@@ -172,7 +180,7 @@ const std::map<std::string, Work>& works() {
              [&](Journal& journal) {
                journal.set("array", Value::array(array.data(), {100, 1000}));
              },
-             compressed());
+             with_transform("compress", {{"level", 4}}));
        }},
   };
   return all;
