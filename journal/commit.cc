@@ -1,9 +1,7 @@
 #include "daybook/journal/commit.h"
 
-#include <algorithm>
+#include <array>
 #include <cstring>
-#include <utility>
-#include <vector>
 
 #include "daybook/journal/codec.h"
 #include "daybook/journal/number.h"
@@ -103,13 +101,10 @@ Sequence Commit::find_checkpoint(const std::string& key) const {
 }
 
 void Commit::commit(StoredState& state) {
-  std::vector<std::pair<std::string, std::array<std::byte, 8>>> heads;
-  heads.reserve(datasets_.size() + heads_.size());
   for (const auto& [name, sequence] : datasets_)
-    heads.emplace_back(head_key(Chain::dataset, name), little_endian(sequence));
-  for (const auto& [chain, sequence] : heads_) heads.emplace_back(chain, little_endian(sequence));
-  std::sort(heads.begin(), heads.end());
-  transaction_.put_sorted(store_.databases().heads, heads);
+    transaction_.put(store_.databases().heads, as_key(head_key(Chain::dataset, name)), little_endian(sequence));
+  for (const auto& [chain, sequence] : heads_)
+    transaction_.put(store_.databases().heads, as_key(chain), little_endian(sequence));
   for (const auto& [name, sequence] : checkpoints_) {
     transaction_.put(store_.databases().checkpoints, as_key(name), little_endian(sequence));
   }

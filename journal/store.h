@@ -170,8 +170,6 @@ class WriteTransaction {
   ~WriteTransaction();
 
   void put(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
-  // Many at once, in the order of their keys: what belongs on one page is put there without looking for it each time.
-  void put_sorted(MDB_dbi database, std::span<const std::pair<std::string, std::array<std::byte, 8>>> entries);
   // Behind all keys that are there.
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
   // The same for a value that is then written to where LMDB will have it.

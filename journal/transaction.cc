@@ -145,20 +145,6 @@ void WriteTransaction::put(MDB_dbi database, std::span<const std::byte> key, std
   put(database, key, bytes, 0);
 }
 
-void WriteTransaction::put_sorted(MDB_dbi database,
-                                  std::span<const std::pair<std::string, std::array<std::byte, 8>>> entries) {
-  if (entries.empty()) return;
-  stop_appending(database);
-  MDB_cursor* raw = nullptr;
-  check_lmdb(mdb_cursor_open(transaction_, database, &raw), "writing", store_.path());
-  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
-  for (const auto& [key, bytes] : entries) {
-    auto wanted = value_of(as_key(key));
-    auto value = value_of(bytes);
-    check_lmdb(mdb_cursor_put(raw, &wanted, &value, 0), "writing", store_.path());
-  }
-}
-
 void WriteTransaction::append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value) {
   auto bytes = value_of(value);
   put_last(database, key, bytes, 0);
