@@ -38,6 +38,7 @@ StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   std::vector<UncheckedPart> parts;
   const Event base = reader.event(state->base, parts);
   const Value* value = whole_value(base.body);
+  // A number is stored as it is: of thousands of them none needs its elements prepared for this.
   if (value != nullptr && value->form() == Form::scalar && value->type().is_number())
     return {Form::scalar, value->type(), {}};
   // Only lists change their shape or type by later events.
