@@ -47,7 +47,7 @@ class Line {
   std::size_t size_ = 0;
 };
 
-[[noreturn, maybe_unused]] void on_crash(int signal) {
+[[noreturn]] void on_crash(int signal) {
   Line line;
   const std::string_view path(journal_path.data(), journal_path_size.load());
   if (path.empty()) {
@@ -77,13 +77,14 @@ void handle(int signal, void (*handler)(int), int flags) {
 }  // namespace
 
 void explain_crashes() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose reports say more
+  handle(SIGABRT, on_crash, SA_ONSTACK);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose reports of these say more
   static std::array<std::byte, 64 << 10> stack;                      // the normal one may be what has overflowed
   stack_t alternative{};
   alternative.ss_sp = stack.data();
   alternative.ss_size = stack.size();
   sigaltstack(&alternative, nullptr);
-  for (const int signal : {SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGILL}) handle(signal, on_crash, SA_ONSTACK);
+  for (const int signal : {SIGBUS, SIGSEGV, SIGFPE, SIGILL}) handle(signal, on_crash, SA_ONSTACK);
 #endif
 }
 
