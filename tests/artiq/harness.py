@@ -27,6 +27,8 @@ PYTHON = sys.executable
 PACKAGE = Path(os.environ.get("DAYBOOK_PYTHON") or TESTS.parent / "build" / "python")
 PROGRAM = Path(os.environ.get("DAYBOOK_PROGRAM") or TESTS.parent / "build" / "bin" / "daybook")
 RUN = [PYTHON, "-m", "daybook.run"]
+# For a process that is to die of a wrong address or of too little memory: the address sanitizer, where there is one, lets it.
+LET_DIE = {"ASAN_OPTIONS": "detect_leaks=0:handle_segv=0:allocator_may_return_null=1"}
 
 # Where the master has these, experiments read them.
 DATABASE = {"from_master": [1.5, 2.5], "number": 4, "unarchived": "text", "mixed": [1, "a"]}

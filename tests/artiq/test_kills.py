@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 import cases
-from harness import HERE, PROGRAM, check_all, content, drive, eventually, job, owed
+from harness import HERE, LET_DIE, PROGRAM, check_all, content, drive, eventually, job, owed
 
 sys.path.insert(0, str(HERE / "lib"))
 from calls import differences, model  # noqa: E402
@@ -77,8 +77,8 @@ def small_group():
     return None
 
 
-def check_killed(folder, plans, group=""):
-    """plans: (name, how, signal): `how` it ends itself, or the signal that it gets, at a seeded moment."""
+def check_killed(folder, plans, group="", **more):
+    """plans: (name, how, signal): `how` it ends itself, or the signal that it gets, at a seeded moment; `more`: as drive()."""
     rng, jobs, listeners, seeds = random.Random(SEED), [], {}, {}
     for i, (name, how, number) in enumerate(plans):
         pipe, count = str(folder / f"pipe.{i}"), rng.randrange(1, 4000)
@@ -86,7 +86,7 @@ def check_killed(folder, plans, group=""):
         arguments = {"seed": seeds[name], "pipe": pipe, "how": how, "last": count if how else -1, "group": str(group)}
         jobs.append(job("reporting", "Reports", 800 + i, name, arguments))
         listeners[name] = Listener(pipe, number, count, rng.random() * .03)
-    seen = drive(jobs, folder, journaled=True)
+    seen = drive(jobs, folder, journaled=True, **more)
 
     def check(name):
         listeners[name].join(10)
@@ -109,7 +109,8 @@ def test_sigkill(tmp_path):
 
 def test_other_deaths(tmp_path):
     seen = check_killed(tmp_path, [("term", "", signal.SIGTERM), ("term.self", "term", None), ("exit", "exit", None),
-                                   ("segfault", "segfault", None), ("abort", "abort", None), ("memory", "memory", None)])
+                                   ("segfault", "segfault", None), ("abort", "abort", None), ("memory", "memory", None)],
+                        **LET_DIE)
     codes = {name: one.report["returncode"] for name, one in seen.items()}
     assert codes == {"term": -15, "term.self": -15, "exit": 7, "segfault": -11, "abort": -6, "memory": -9}
 

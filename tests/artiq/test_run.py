@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import EXPERIMENTS, PROGRAM, PYTHON, RUN, content, difference, environment, eventually, owed
+from harness import EXPERIMENTS, LET_DIE, PROGRAM, PYTHON, RUN, content, difference, environment, eventually, owed
 
 
 def call(command, tmp_path, journaled=True, more=None, **options):
@@ -177,7 +177,7 @@ def test_checkpoints_by_the_clock(tmp_path):
 def test_exit_code(tmp_path):
     assert call(["sh", "-c", "exit 3"], tmp_path).returncode == 3
     assert call(["sh", "-c", "kill -TERM $$"], tmp_path).returncode == -signal.SIGTERM
-    assert call(["sh", "-c", "kill -SEGV $$"], tmp_path).returncode == -signal.SIGSEGV
+    assert call(["sh", "-c", "kill -SEGV $$"], tmp_path, more=LET_DIE).returncode == -signal.SIGSEGV
     done = call(["no-such-command"], tmp_path)
     assert done.returncode == 127 and "no-such-command" in done.stderr and "Traceback" not in done.stderr
 
