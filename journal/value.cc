@@ -80,6 +80,10 @@ void Value::check_size() const {
     throw InvalidError("a value of type " + type_.name() + " was given " + std::to_string(size) +
                        " bytes where its shape needs " + expected);
   };
+  if (size == 0 && count_ > max_empty_items && form_ != Form::elided) {
+    throw InvalidError("a list was given " + std::to_string(count_) + " items without any bytes in a row, more than " +
+                       std::to_string(max_empty_items));
+  }
   switch (form_) {
     case Form::scalar:
     case Form::array: {
@@ -176,7 +180,7 @@ Value Value::list(std::vector<Value> items) {
   for (std::size_t first = 0; first < items.size();) {
     std::size_t end = first + 1;
     while (end < items.size() && items[first].count_ == 1 && items[end].count_ == 1 &&
-           mergeable(items[first], items[end])) {
+           mergeable(items[first], items[end]) && (end - first < max_empty_items || items[first].byte_size() != 0)) {
       ++end;
     }
     if (end == first + 1) {

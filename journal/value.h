@@ -97,7 +97,9 @@ class Value {
   [[nodiscard]] std::vector<std::span<const std::byte>> segments() const;
   void read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
   // list, objects: the runs, in order. A run is a Value whose count() consecutive items share type and shape, their
-  // bytes one after the other.
+  // bytes one after the other. Of items without bytes (empty arrays) a run holds at most this many: InvalidError.
+  // Nothing else would bound how many a few damaged bytes can claim.
+  static constexpr std::uint64_t max_empty_items = std::uint64_t{1} << 20;
   [[nodiscard]] std::span<const Value> runs() const { return runs_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t item_count() const;   // list, objects: the sum over runs()

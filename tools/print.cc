@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "daybook/journal/error.h"
@@ -28,9 +29,10 @@ class Printer {
   }
 
  private:
+  // An empty item takes as much room as an element.
   static std::uint64_t count_elements(const Value& value) {
     std::uint64_t count = value.element_count();
-    for (const Value& run : value.runs()) count += count_elements(run);
+    for (const Value& run : value.runs()) count += std::max(count_elements(run), run.count());
     return count;
   }
 
@@ -74,6 +76,7 @@ class Printer {
 
   void print_dimensions(const Value& value, std::uint64_t first, std::span<const std::uint64_t> shape) {
     if (shape.empty()) return print_element(value, first);
+    if (element_count(shape) == 0) return put("[]");  // as NumPy does, whatever the other dimensions are
     const auto inner = shape.subspan(1);
     const std::uint64_t step = element_count(inner);
     print_bracketed(shape.front(), !inner.empty(),
@@ -237,7 +240,9 @@ std::string kind_text(Form form, const Value& value) {
 
 std::string brief_text(const Value& value) {
   std::uint64_t elements = value.element_count();
-  for (const Value& run : value.runs()) elements += run.runs().empty() ? run.element_count() : brief_elements + 1;
+  for (const Value& run : value.runs()) {
+    elements += run.runs().empty() ? std::max(run.element_count(), run.count()) : brief_elements + 1;
+  }
   if (value.form() != Form::elided && elements <= brief_elements && value.total_bytes() <= 4096) {
     std::string text = value_text(value);
     if (text.size() <= brief_width) return text;

@@ -49,6 +49,17 @@ TEST_CASE("a list merges neighbours of one type into runs and keeps every item")
   CHECK_THROWS_AS(list.item(8), InvalidError);
 }
 
+TEST_CASE("a list claims no more empty items than somebody can have made") {
+  const auto run = [](std::uint64_t count) { return Value::list_run(Type::of<double>(), {0}, count, {}); };
+  CHECK(run(Value::max_empty_items).item_count() == Value::max_empty_items);
+  CHECK_THROWS_AS(run(Value::max_empty_items + 1), InvalidError);
+  CHECK_THROWS_AS(run(std::uint64_t{1} << 60U), InvalidError);
+  const std::vector<Value> items(Value::max_empty_items + 2, Value::array(Type::of<double>(), {0}, {}));
+  const auto made = Value::list(items);
+  CHECK(made.item_count() == items.size());
+  CHECK(made.runs().size() == 2);
+}
+
 TEST_CASE("strings of one array keep their bytes, NULs and emptiness included") {
   using namespace std::string_view_literals;
   const std::vector<std::string_view> items{"a\0b"sv, ""sv, "µ"sv};

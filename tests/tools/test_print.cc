@@ -44,11 +44,17 @@ TEST_CASE("print: arrays and lists") {
   CHECK(value_text(Value::array(numbers, Shape{2, 3})) == "[[1, 2, 3], [4, 5, 6]]");
   CHECK(value_text(Value::array(numbers, Shape{2, 3}), {.width = 100}) == "[[1, 2, 3],\n [4, 5, 6]]");
   CHECK(value_text(Value::array(numbers, Shape{0, 3})) == "[]");
+  CHECK(value_text(Value::array(numbers, Shape{std::uint64_t{1} << 60U, 0})) == "[]");
   CHECK(value_text(Value::array(numbers, Shape{})) == "1");
   const Value row = Value::array(numbers, Shape{2});
   CHECK(json(Value::list({Value(1.5), Value("a"), row, row, Value::list({})})) == "[1.5, \"a\", [1, 2], [1, 2], []]");
   const std::string_view words[] = {"a", "", "c"};
   CHECK(value_text(Value::strings(Shape{3}, words)) == "['a', '', 'c']");
+  const Value empty = Value::array(numbers, Shape{0});
+  CHECK(brief_text(Value::list({empty, empty, 1})) == "[[], [], 1]");
+  const Value many_empty = Value::list_run(Type::of<double>(), {0}, Value::max_empty_items, {});
+  CHECK(brief_text(many_empty) == "list of 1048576");
+  CHECK(value_text(many_empty, {.abbreviate_above = 1000}) == "[[], [], [], ..., [], [], []]");
   std::vector<std::int64_t> many(5000);
   std::iota(many.begin(), many.end(), 0);
   const Value long_array = Value::array(many.data(), Shape{5000});
