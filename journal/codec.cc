@@ -121,7 +121,9 @@ Value read_value(wire::Value::Reader from, Payload& payload, unsigned depth = 0)
   std::vector<Value> runs;
   runs.reserve(from.getItems().size());
   for (const auto item : from.getItems()) runs.push_back(read_value(item, payload, depth + 1));
-  return Value::raw(form, type, read_dims(from.getDims()), from.getCount(), std::move(pieces), std::move(runs));
+  auto value = Value::raw(form, type, read_dims(from.getDims()), from.getCount(), std::move(pieces), std::move(runs));
+  value.check_empty_items();
+  return value;
 }
 
 // Of a record that has lost the value's bytes.

@@ -187,6 +187,7 @@ void Encoder::build_mutate(wire::Event::Builder root, const Mutate& body) {
 void Encoder::build_value(wire::Value::Builder to, const Value& value, unsigned depth) {
   if (depth > max_nesting)
     throw InvalidError("lists nested more than " + std::to_string(max_nesting) + " deep cannot be journaled");
+  value.check_empty_items();
   const auto& type = value.type();
   to.setForm(static_cast<std::uint8_t>(value.form()));
   to.setKind(static_cast<std::uint8_t>(type.kind()));

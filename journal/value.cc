@@ -80,10 +80,6 @@ void Value::check_size() const {
     throw InvalidError("a value of type " + type_.name() + " was given " + std::to_string(size) +
                        " bytes where its shape needs " + expected);
   };
-  if (size == 0 && count_ > max_empty_items && form_ != Form::elided) {
-    throw InvalidError("a list was given " + std::to_string(count_) + " items without any bytes in a row, more than " +
-                       std::to_string(max_empty_items));
-  }
   switch (form_) {
     case Form::scalar:
     case Form::array: {
@@ -281,6 +277,13 @@ void Value::read_bytes(std::uint64_t offset, std::span<std::byte> out) const {
   for (const auto& piece : slice(offset, out.size())) {
     std::memcpy(to, piece.data(), piece.size());
     to += piece.size();
+  }
+}
+
+void Value::check_empty_items() const {
+  if (count_ > max_empty_items && byte_size() == 0 && form_ != Form::elided) {
+    throw InvalidError("a list has " + std::to_string(count_) + " empty items in a row, a journal takes at most " +
+                       std::to_string(max_empty_items));
   }
 }
 

@@ -97,11 +97,13 @@ class Value {
   [[nodiscard]] std::vector<std::span<const std::byte>> segments() const;
   void read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
   // list, objects: the runs, in order. A run is a Value whose count() consecutive items share type and shape, their
-  // bytes one after the other. Of items without bytes (empty arrays) a run holds at most this many: InvalidError.
-  // Nothing else would bound how many a few damaged bytes can claim.
-  static constexpr std::uint64_t max_empty_items = std::uint64_t{1} << 20;
+  // bytes one after the other.
   [[nodiscard]] std::span<const Value> runs() const { return runs_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  // Items without bytes (empty arrays) that a run of a journaled value has at most: nothing else would bound how many a
+  // few damaged bytes can claim. list() makes several runs of more; a journal refuses a longer one with InvalidError.
+  static constexpr std::uint64_t max_empty_items = std::uint64_t{1} << 20;
+  void check_empty_items() const;
   [[nodiscard]] std::uint64_t item_count() const;   // list, objects: the sum over runs()
   [[nodiscard]] Value item(std::uint64_t i) const;  // list, objects: item i, borrowing from this Value
   [[nodiscard]] std::string_view python_type() const { return python_type_; }  // unstorable

@@ -97,7 +97,7 @@ bool can_hold(const Type& type, const OptionValue& fill) {
 }
 
 Transform make_fill_value(const CheckedOptions& options) {
-  const OptionValue fill = options.any("value");
+  const OptionValue& fill = options.any("value");
   if (std::holds_alternative<OptionList>(fill))
     options.wrong("value", "must be one boolean, number or string: it fills single elements");
   return storage_transform(options, 1, [fill, value = to_value(fill)](Storage& storage, const StoredAs& stored) {
