@@ -29,7 +29,7 @@ class PartedBytes {
   struct Part {
     UncheckedPart unchecked;
     std::uint64_t begin = 0, end = 0;  // within the value
-    std::once_flag checked;
+    std::mutex checking;
     std::atomic<bool> is_checked = false, is_begun = false, is_released = false;
   };
   void check(Part& part);
