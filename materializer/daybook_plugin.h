@@ -30,6 +30,8 @@
 extern "C" {
 #endif
 
+/* C's names. NOLINTBEGIN(readability-identifier-naming) */
+
 #define DAYBOOK_PLUGIN_ABI 1u
 #define DAYBOOK_MOST_DIMENSIONS 32
 #define DAYBOOK_NO_NODE ((size_t)-1)
@@ -188,6 +190,8 @@ typedef struct daybook_host {
 
 DAYBOOK_PLUGIN_EXPORT uint32_t daybook_plugin_abi(void);
 DAYBOOK_PLUGIN_EXPORT int daybook_plugin_register(const daybook_host* host, daybook_registry* registry);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #ifdef __cplusplus
 }

@@ -119,7 +119,7 @@ std::optional<fs::path> find_file_elsewhere(const Reader& reader, const Layout& 
 }
 
 fs::path results_file(const fs::path& journal, const RunInfo& info) {
-  const fs::path wanted(info.results);
+  fs::path wanted(info.results);
   if (wanted.is_absolute()) return wanted;
   return beside(journal, wanted.empty() ? own_name(info) : wanted);
 }

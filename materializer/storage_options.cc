@@ -170,11 +170,10 @@ class Options {
 
   void maxshape(const Value& value) {
     if (is_none(value)) return;
-    bool without_end = false;
     if (const auto truth = as_boolean(value)) {
       if (!*truth) return;
-      without_end = true;
     } else {
+      bool without_end = false;
       const std::vector<Value> ends = items_of(value);
       for (const Value& end : ends) {
         without_end = without_end || is_none(end);

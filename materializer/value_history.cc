@@ -159,7 +159,8 @@ StoredValue numbers(std::shared_ptr<const HistoryPoints> points, Get get) {
   std::function<T(std::uint64_t)> element = [points = std::move(points), get](std::uint64_t i) {
     return get(points->points[i]);
   };
-  return {Form::array, Type::of<T>(), shape, elements_of_function(std::move(element))};
+  auto elements = elements_of_function(std::move(element));
+  return {Form::array, Type::of<T>(), shape, std::move(elements)};
 }
 
 }  // namespace
