@@ -34,7 +34,6 @@ using Bytes = std::span<const std::byte>;
 
 // One transaction's worth: LMDB holds a transaction's pages in memory until it commits.
 constexpr std::uint64_t batch_bytes = std::uint64_t{32} << 20;
-constexpr Sequence progress_step = 1024;
 
 // The whole of the old folder goes in the end: nothing may be in it that is not the journal's.
 void require_nothing_else(const fs::path& journal) {

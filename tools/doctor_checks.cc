@@ -109,7 +109,7 @@ const char* severity_name(Severity severity) {
 std::vector<Finding> examine_journal(const fs::path& journal, const TransformRegistry& registry,
                                      std::uint64_t& bytes_to_come) {
   std::vector<Finding> found;
-  const std::string path = journal.native();
+  const std::string& path = journal.native();
   examine_permissions(journal, found);
   const RecoverReport report = recover_run(journal, registry, {.dry_run = true, .progress = {}});
   if (report.outcome == Recovered::nothing) {
