@@ -9,6 +9,7 @@
 
 namespace daybook {
 
+// An array without elements is [] in both, whatever its shape, as NumPy prints it.
 enum class Notation : std::uint8_t {
   text,  // as NumPy and Python would print it: [[1.0, 2.0], [3.0, 4.0]], 'abc', b'\x00', (1+2j)
   json,  // NaN, Infinity and -Infinity as strings; complex as [re, im]; bytes and opaque as {"base64": …};

@@ -162,7 +162,10 @@ async def main():
         async with slots:
             return await run(job, logs, starting)
 
-    reports = await asyncio.gather(*(in_turn(job) for job in jobs))
+    # All of them end first: a worker that is waited for when the loop is torn down waits for us.
+    reports = await asyncio.gather(*(in_turn(job) for job in jobs), return_exceptions=True)
+    for failure in (report for report in reports if isinstance(report, BaseException)):
+        raise failure
     Path(sys.argv[2]).write_text(json.dumps(dict(zip([job["name"] for job in jobs], reports))))
 
 
