@@ -78,3 +78,9 @@ def eventually(what, seconds=20):
         assert time.monotonic() < deadline, f"still {result!r} after {seconds} s"
         time.sleep(.01)
     return result
+
+
+def wait_until_committed(daybook, run, lines):
+    """Another process sees an event once it is committed, some milliseconds after it was acknowledged."""
+    wanted = sum(line["ev"] == "append" for line in map(json.loads, lines))
+    eventually(lambda: sum(event["kind"] == "append" for event in daybook("log", run, "--json").json_lines) == wanted)

@@ -9,7 +9,7 @@ import h5py
 import pytest
 
 from h5compare import compare
-from runs import eventually, experiment, feed, journal, live
+from runs import eventually, experiment, feed, journal, live, wait_until_committed
 from test_recover import check_file, crashed
 from trace_player import play
 
@@ -188,7 +188,9 @@ def test_replay_of_many_in_their_own_layouts(daybook, tmp_path):
 
 
 def test_replay_of_a_live_run(daybook, tmp_path):
-    with live(daybook, tmp_path / "runs") as (run, _):
+    e = experiment()
+    with live(daybook, tmp_path / "runs", e.lines) as (run, _):
+        wait_until_committed(daybook, run, e.lines)
         done = daybook("replay", run, "--run-layout", "--record", "--json")
         assert "was not told" in done.err
         assert not done.json["complete"] and len(h5py.File(done.json["file"])["datasets/counts"]) == 21

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import GOLDEN
 from h5compare import compare
-from runs import eventually, experiment, feed, journal, live, tree
+from runs import experiment, feed, journal, live, tree, wait_until_committed
 from trace_oracle import Experiment
 from trace_player import play
 
@@ -256,9 +256,7 @@ def test_live_run(daybook, tmp_path):
         for i in range(100):
             e.append_to("counts", i)
         feed(process, e.lines[more:])
-        wanted = sum(line["ev"] == "append" for line in map(json.loads, e.lines))
-        # Another process sees an event once it is committed.
-        eventually(lambda: sum(event["kind"] == "append" for event in daybook("log", run, "--json").json_lines) == wanted)
+        wait_until_committed(daybook, run, e.lines)
         report = daybook.replay(run, tmp_path / "now.h5", "--json").json
         assert report["complete"] is False
         e.write(tmp_path / "model.h5")
