@@ -54,33 +54,17 @@ void Commit::add(const RecordHeader& header, std::span<const std::byte> message,
   note(view);
 }
 
-void Commit::note_dataset(std::string_view name, Sequence sequence) {
-  if (const auto known = datasets_.find(name); known != datasets_.end()) {
-    known->second = sequence;
-  } else {
-    datasets_.emplace(std::string(name), sequence);
-  }
-}
-
 void Commit::note(const RecordView& record) {
   const auto sequence = record.header.sequence;
   if (const auto number = glance(record.message)) {
     if (number->is_whole() && number->previous != 0) retention_.pass_whole(transaction_, sequence, number->key);
-    if (number->key.size() <= max_plain_key) {
-      note_dataset(number->key, sequence);
-    } else {
-      heads_.insert_or_assign(head_key(Chain::dataset, number->key), sequence);
-    }
+    heads_.pass(sequence, number->previous, Chain::dataset, number->key);
     return;
   }
   with_message(record, [&](wire::Event::Reader event) {
-    if (auto chain = chain_of(event); !chain.empty()) {
+    if (const auto chain = chain_of(event); !chain.empty()) {
       retention_.pass(transaction_, record, event, chain);
-      if (chain.front() == static_cast<char>(Chain::dataset) && chain.size() <= 1 + max_plain_key) {
-        note_dataset(std::string_view(chain).substr(1), sequence);
-      } else {
-        heads_.insert_or_assign(std::move(chain), sequence);
-      }
+      heads_.pass(sequence, event.getPrevious(), chain);
     }
     if (event.isCheckpoint()) {
       const auto name = event.getCheckpoint();
@@ -101,10 +85,7 @@ Sequence Commit::find_checkpoint(const std::string& key) const {
 }
 
 void Commit::commit(StoredState& state) {
-  for (const auto& [name, sequence] : datasets_)
-    transaction_.put(store_.databases().heads, as_key(head_key(Chain::dataset, name)), little_endian(sequence));
-  for (const auto& [chain, sequence] : heads_)
-    transaction_.put(store_.databases().heads, as_key(chain), little_endian(sequence));
+  heads_.write(transaction_, store_.databases().heads);
   for (const auto& [name, sequence] : checkpoints_) {
     transaction_.put(store_.databases().checkpoints, as_key(name), little_endian(sequence));
   }

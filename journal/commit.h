@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "daybook/journal/keys.h"
+#include "daybook/journal/batch_heads.h"
 #include "daybook/journal/record.h"
 #include "daybook/journal/retention.h"
 #include "daybook/journal/store.h"
@@ -32,14 +32,12 @@ class Commit {
   [[nodiscard]] bool run_ended() const { return run_ended_; }
 
  private:
-  void note_dataset(std::string_view name, Sequence sequence);
   void note(const RecordView& record);
   [[nodiscard]] Sequence find_checkpoint(const std::string& key) const;
   Store& store_;
   Retention& retention_;
   WriteTransaction transaction_;
-  ByName<Sequence> datasets_;                        // heads of datasets' chains, by plain name, …
-  std::unordered_map<std::string, Sequence> heads_;  // … and of the other chains
+  BatchHeads heads_;
   std::unordered_map<std::string, Sequence> checkpoints_;
   bool run_ended_ = false;
   bool committed_ = false;

@@ -1,5 +1,8 @@
 #include "daybook/journal/committer.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -17,7 +20,7 @@ namespace daybook::detail {
 namespace {
 
 // One transaction's worth: LMDB holds a transaction's pages in memory until it commits.
-constexpr std::uint64_t max_batch_bytes = std::uint64_t{8} << 20;
+constexpr std::uint64_t max_batch_bytes = std::uint64_t{4} << 20;
 // So many commits apart, slots of readers that died are freed; it asks the system once for each process that reads.
 constexpr std::uint64_t reader_check_interval = 512;
 // So many intervals may pass before events are committed that a sync() has made durable.
@@ -198,7 +201,19 @@ bool Committer::wait_until(Order& order, std::chrono::steady_clock::time_point d
   }
 }
 
+namespace {
+
+// Of the calling thread: when it wakes up on a core where an append is going on, it waits for its turn there, where it would
+// have that for itself for some milliseconds. Its share of time stays what it is.
+void yield_to_appends() {
+  const sched_param parameters{};
+  if (::sched_getscheduler(0) == SCHED_OTHER) ::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &parameters);
+}
+
+}  // namespace
+
 void Committer::run() {
+  yield_to_appends();
   Order order(mutex_);
   prepare_pages(order);
   while (!stopped_) {

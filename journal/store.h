@@ -170,6 +170,11 @@ class WriteTransaction {
   ~WriteTransaction();
 
   void put(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
+  struct Entry {
+    std::span<const std::byte> key, value;
+  };
+  // In the order of their keys, each one once.
+  void put_sorted(MDB_dbi database, std::span<const Entry> entries);
   // Behind all keys that are there.
   void append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value);
   // The same for a value that is then written to where LMDB will have it.
@@ -177,9 +182,6 @@ class WriteTransaction {
   // Views live until the next change.
   [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi database, std::span<const std::byte> key) const;
   // The first entry at or behind `key`.
-  struct Entry {
-    std::span<const std::byte> key, value;
-  };
   [[nodiscard]] std::optional<Entry> find_from(MDB_dbi database, std::span<const std::byte> key) const;
   void erase(MDB_dbi database, std::span<const std::byte> key);  // of an entry that is there
   // Durable when it returns.

@@ -145,6 +145,19 @@ void WriteTransaction::put(MDB_dbi database, std::span<const std::byte> key, std
   put(database, key, bytes, 0);
 }
 
+// A cursor looks for each on the page where the last one was found before it begins at the root.
+void WriteTransaction::put_sorted(MDB_dbi database, std::span<const Entry> entries) {
+  stop_appending(database);
+  MDB_cursor* raw = nullptr;
+  check_lmdb(mdb_cursor_open(transaction_, database, &raw), "writing", store_.path());
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, &mdb_cursor_close);
+  for (const Entry& entry : entries) {
+    auto key = value_of(entry.key);
+    auto value = value_of(entry.value);
+    check_lmdb(mdb_cursor_put(raw, &key, &value, 0), "writing", store_.path());
+  }
+}
+
 void WriteTransaction::append(MDB_dbi database, std::span<const std::byte> key, std::span<const std::byte> value) {
   auto bytes = value_of(value);
   put_last(database, key, bytes, 0);
