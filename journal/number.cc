@@ -167,12 +167,18 @@ std::optional<NumberGlance> glance(std::span<const std::byte> message) {
   return found;
 }
 
+std::optional<Type> type_of(const RecordView& record, const NumberGlance& found) {
+  if (record.header.payload_bytes != 0 || record.is_elided()) return std::nullopt;
+  if (found.kind > static_cast<std::uint8_t>(Kind::complex)) return std::nullopt;
+  Type type(static_cast<Kind>(found.kind), found.size);
+  return is_plain(type) ? std::optional(std::move(type)) : std::nullopt;
+}
+
 std::optional<Event> number_event(const RecordView& record) {
   const auto found = glance(record.message);
-  if (!found || record.header.payload_bytes != 0 || record.is_elided()) return std::nullopt;
-  if (found->kind > static_cast<std::uint8_t>(Kind::complex)) return std::nullopt;
-  const Type type(static_cast<Kind>(found->kind), found->size);
-  if (!is_plain(type)) return std::nullopt;
+  const auto known = found ? type_of(record, *found) : std::nullopt;
+  if (!known) return std::nullopt;
+  const Type& type = *known;
   const auto bytes = std::as_bytes(std::span(&found->bits, 1)).first(type.size());
   Event event;
   event.sequence = record.header.sequence;

@@ -79,6 +79,10 @@ struct NumberGlance {
 };
 std::optional<NumberGlance> glance(std::span<const std::byte> message);
 
+// The type of the number that a look at this record's message found; empty where the record is not what such a message
+// stands in. InvalidError for a type that there is not.
+std::optional<Type> type_of(const RecordView& record, const NumberGlance& found);
+
 // The event of a record that find_record accepted, if it is one of a number and laid out like that. Its key points into the
 // record. InvalidError for a type that there is not.
 std::optional<Event> number_event(const RecordView& record);

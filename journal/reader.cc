@@ -329,6 +329,21 @@ Event Reader::event(Sequence sequence, std::vector<UncheckedPart>& parts) const 
   return event;
 }
 
+std::optional<WholeNumber> Reader::number(Sequence sequence) const {
+  const auto& record = impl_->record_at(sequence);
+  const auto found = detail::glance(record.message);
+  if (!found || !found->is_whole()) return std::nullopt;
+  try {
+    const auto type = detail::type_of(record, *found);
+    if (!type) return std::nullopt;
+    WholeNumber number{*type, {}};
+    std::memcpy(number.bytes.data(), &found->bits, type->size());
+    return number;
+  } catch (const InvalidError&) {
+    return std::nullopt;  // damage, of which event() tells
+  }
+}
+
 void Reader::events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const {
   auto expected = std::max<Sequence>(from, 1);
   to = std::min(to, last());

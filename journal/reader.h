@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -63,6 +64,12 @@ struct ReaderStatus {
   bool live = false;  // a writer has it open at this moment
 };
 
+// A scalar of at most 8 bytes, in its type's byte order.
+struct WholeNumber {
+  Type type;
+  std::array<std::byte, 8> bytes;  // what the type has no room for is 0
+};
+
 // A snapshot of one journal: it never changes, works while the writer runs, from any process, and costs no copy. What
 // the writer appended within its commit interval is not in it yet; refresh() takes a newer one.
 //
@@ -106,6 +113,9 @@ class Reader {
   // The same, but what a large value (above 16 MiB) has in further records is not read yet: `parts` gets these, in their
   // order, and each has to be checked before the value's bytes that stand in it are used. They live as long as the event.
   [[nodiscard]] Event event(Sequence sequence, std::vector<UncheckedPart>& parts) const;
+  // The number that an event gives its dataset as its whole value, where it is one of the common kinds whose message tells
+  // it at a glance: a tenth of what event() costs. Empty for any other event.
+  [[nodiscard]] std::optional<WholeNumber> number(Sequence sequence) const;
   // Events from..to in order; `visit` returns false to stop.
   void events(Sequence from, Sequence to, const std::function<bool(const Event&)>& visit) const;
 

@@ -6,6 +6,7 @@
 #include "daybook/materializer/cast_elements.h"
 #include "daybook/materializer/large_value.h"
 #include "daybook/materializer/replay.h"
+#include "daybook/materializer/stored_elements.h"
 #include "daybook/materializer/value_history.h"
 
 namespace daybook {
@@ -35,12 +36,11 @@ StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   const DatasetState* state = std::get_if<DatasetState>(&node.source);
   if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
   const Reader& reader = reader_of(plan, node);
+  // A number is stored as it is, and runs have thousands of them.
+  if (const auto number = reader.number(state->base)) return {Form::scalar, number->type, {}};
   std::vector<UncheckedPart> parts;
   const Event base = reader.event(state->base, parts);
   const Value* value = whole_value(base.body);
-  // A number is stored as it is: of thousands of them none needs its elements prepared for this.
-  if (value != nullptr && value->form() == Form::scalar && value->type().is_number())
-    return {Form::scalar, value->type(), {}};
   // Only lists change their shape or type by later events.
   if (value != nullptr && value->form() != Form::list && value->form() != Form::objects &&
       value->form() != Form::elided) {
@@ -56,7 +56,11 @@ StoredValue plainly_stored(const Plan& plan, const Node& node) {
     return detail::stored_history(reader_of(plan, node), *history);
   const DatasetState* state = std::get_if<DatasetState>(&node.source);
   if (state == nullptr) throw InvalidError(fmt::format("{} has no value", node.path));
-  return replay(reader_of(plan, node), *state);
+  const Reader& reader = reader_of(plan, node);
+  if (state->depth == 0)
+    if (const auto number = reader.number(state->base))
+      return {Form::scalar, number->type, {}, detail::elements_of_number(*number)};
+  return replay(reader, *state);
 }
 
 }  // namespace

@@ -104,8 +104,8 @@ std::string with_origin(const Node& node) { return fmt::format("{} at {} (by {})
 
 // What an attribute, a field or a hard link belongs to, and what that has to be.
 struct Belongs {
-  std::string path;
-  std::string as;  // "its attribute", …
+  std::string_view path;
+  std::string_view as;  // "its attribute", …
   bool to_table = false;
 };
 
@@ -118,20 +118,24 @@ std::optional<Belongs> belongs(const Node& node) {
   return std::nullopt;
 }
 
-// Every object of the file that nodes can belong to, with the groups on the way to them; for missing ones, who would
-// have been there.
-void check_belongings(const Plan& plan) {
-  std::unordered_map<std::string_view, const Node*> objects, absent;
+// Every object of the file that nodes can belong to, with the groups on the way to them.
+std::unordered_map<std::string_view, const Node*> objects_of(const Plan& plan) {
+  std::unordered_map<std::string_view, const Node*> objects;
+  objects.reserve(plan.nodes.size() + 1);
   for (const Node& node : plan.nodes) {
-    if (!node.is_object()) {
-      absent.try_emplace(node.path, &node);
-      continue;
-    }
+    if (!node.is_object()) continue;
     objects.insert_or_assign(node.path, &node);
     for (std::string_view up = detail::parent_path(node.path); up != "/"; up = detail::parent_path(up))
       if (!objects.try_emplace(up, nullptr).second) break;
   }
   objects.try_emplace("/", nullptr);
+  return objects;
+}
+
+void check_belongings(const Plan& plan) {
+  if (std::ranges::none_of(plan.nodes, [](const Node& node) { return belongs(node).has_value(); })) return;
+  const auto objects = objects_of(plan);
+  std::unordered_map<std::string_view, const Node*> absent;  // who would have been there
   for (const Node& node : plan.nodes) {
     const std::optional<Belongs> to = belongs(node);
     if (!to) continue;
@@ -139,6 +143,9 @@ void check_belongings(const Plan& plan) {
     const bool table =
         found != objects.end() && found->second != nullptr && std::holds_alternative<AsTable>(found->second->form);
     if (found != objects.end() && (table || !to->to_table)) continue;
+    if (absent.empty())
+      for (const Node& other : plan.nodes)
+        if (!other.is_object()) absent.try_emplace(other.path, &other);
     // The run's own data is the reason: the writer keeps the value by itself.
     const auto missing = absent.find(to->path);
     if (missing != absent.end() && std::holds_alternative<Refused>(missing->second->form)) continue;

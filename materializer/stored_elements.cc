@@ -66,6 +66,21 @@ class ValueElements final : public Elements {
   mutable std::deque<std::string> copies_;
 };
 
+class NumberElements final : public Elements {
+ public:
+  explicit NumberElements(const WholeNumber& number) : number_(number) {}
+  void read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+    const std::uint64_t size = number_.type.size();
+    std::memcpy(out, number_.bytes.data() + first * size, count * size);
+  }
+  void read_variable(std::uint64_t /*first*/, std::uint64_t /*count*/, std::string_view* /*out*/) const override {}
+  [[nodiscard]] const std::byte* data() const override { return number_.bytes.data(); }
+  [[nodiscard]] bool is_concurrent() const override { return true; }
+
+ private:
+  WholeNumber number_;
+};
+
 class ArrayElements final : public Elements {
  public:
   explicit ArrayElements(std::shared_ptr<const ArrayFold> array) : array_(std::move(array)) {}
@@ -258,6 +273,10 @@ bool is_utf8(std::string_view text) {
 
 std::unique_ptr<Elements> elements_of_value(Value value, const std::vector<UncheckedPart>& parts) {
   return std::make_unique<ValueElements>(std::move(value), parts);
+}
+
+std::unique_ptr<Elements> elements_of_number(const WholeNumber& number) {
+  return std::make_unique<NumberElements>(number);
 }
 
 std::unique_ptr<Elements> elements_of_array(std::shared_ptr<const ArrayFold> array) {

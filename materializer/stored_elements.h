@@ -11,6 +11,7 @@ namespace daybook::detail {
 // The elements of a scalar, an array or a run of either, where they stand.
 // `parts`: what of its bytes has not been checked yet; only for types of fixed size.
 std::unique_ptr<Elements> elements_of_value(Value value, const std::vector<UncheckedPart>& parts = {});
+std::unique_ptr<Elements> elements_of_number(const WholeNumber& number);
 std::unique_ptr<Elements> elements_of_array(std::shared_ptr<const ArrayFold> array);
 // The leaves of a list, each cast to `type`; `per_item` of them an item.
 std::unique_ptr<Elements> elements_of_list(std::shared_ptr<const ListFold> list, const Type& type,

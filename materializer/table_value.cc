@@ -87,7 +87,9 @@ TableCell make_cell(const Node& node, const std::string& name, const StoredValue
 std::vector<TableCell> make_cells(std::span<const Node* const> fields,
                                   const std::function<StoredValue(const Node&)>& stored, TableValue& table) {
   std::vector<TableCell> cells;
+  cells.reserve(fields.size());
   std::unordered_set<std::string_view> names;
+  names.reserve(fields.size());
   std::uint64_t total = 0;
   for (const Node* node : fields) {
     const auto& form = std::get<AsField>(node->form);

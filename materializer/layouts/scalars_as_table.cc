@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <unordered_set>
+#include <vector>
 
 #include "daybook/materializer/layouts/built_in.h"
 #include "daybook/materializer/layouts/places.h"
@@ -73,16 +75,22 @@ class Gathering {
   void operator()(Plan& plan) const {
     const Groups groups(plan);
     Places places(plan);
-    std::vector<std::pair<std::string, Table>> tables;  // by place, in the order of their first field
+    std::deque<std::pair<std::string, Table>> tables;  // by place, in the order of their first field
+    const auto table_at = [&](std::string path) {
+      const auto found = std::ranges::find(tables, path, [](const auto& one) { return one.first; });
+      if (found != tables.end()) return &found->second;
+      Table table(plan, places, path, rows_);
+      return &tables.emplace_back(std::move(path), std::move(table)).second;
+    };
+    std::vector<std::pair<std::string_view, Table*>> of_groups;
     for (const std::size_t i : scalars(plan, groups)) {
       Node& node = plan.nodes[i];
-      const std::string path = checked_path(groups.of(node.path), table_);
-      const auto found = std::find_if(tables.begin(), tables.end(), [&](const auto& one) { return one.first == path; });
-      Table& there =
-          found == tables.end() ? tables.emplace_back(path, Table(plan, places, path, rows_)).second : found->second;
-      there.add(node, std::string(groups.name(node.path).substr(prefix_.size())));
+      const std::string_view group = groups.of(node.path);
+      auto there = std::ranges::find(of_groups, group, [](const auto& one) { return one.first; });
+      if (there == of_groups.end()) there = of_groups.insert(there, {group, table_at(checked_path(group, table_))});
+      there->second->add(node, std::string(groups.name(node.path).substr(prefix_.size())));
     }
-    for (auto& [path, of_place] : tables) of_place.finish();
+    for (auto& [path, table] : tables) table.finish();
   }
 
  private:
