@@ -378,3 +378,70 @@ TEST_CASE("a handle says what was journaled of an array") {
   journal.finish();
   CHECK(verify("hashed.daybook").damage.empty());
 }
+
+TEST_CASE("a number seen at a glance is the value that its event gives, and nothing else is taken for one") {
+  test::Random random(5);
+  constexpr int events = 400;
+  {
+    auto journal = Journal::create("run.daybook", {});
+    const std::string text = "text";
+    const std::array<double, 2> pair{1, 2};
+    const std::array<std::byte, 8> bytes{std::byte{1}, std::byte{2}};
+    for (int i = 0; i < events; ++i) {
+      const auto type = plain_type(random);
+      const auto value = Value::array(type, {}, std::span(bytes).first(type.size())).owned();
+      const auto scalar = Value::raw(Form::scalar, type, {}, 1, {std::span(bytes).first(type.size())}).owned();
+      switch (random.below(8)) {
+        case 0:
+          journal.set("a", scalar);
+          break;
+        case 1:
+          journal.set("a", scalar, {false, false, true, {{"unit", "V"}}, {}});
+          break;
+        case 2:
+          journal.set("a", value);  // an array without dimensions
+          break;
+        case 3:
+          journal.set("a", Value(text));
+          break;
+        case 4:
+          journal.set("a", Value::list({}));
+          journal.append("a", Value(1.5));
+          break;
+        case 5:
+          journal.set("a", Value::array(pair.data(), {2}));
+          journal.mutate("a", {{1}, {1}, {1}}, Value::array(pair.data(), {1}));
+          break;
+        case 6:
+          journal.set("a", Value(true));
+          journal.replace("a", scalar);
+          break;
+        default:
+          journal.remove(journal.outline("a") ? "a" : (journal.set("a", Value(1)), "a"));
+      }
+    }
+    journal.finish();
+  }
+  const Reader reader("run.daybook");
+  int seen = 0;
+  reader.events(1, reader.last(), [&](const Event& event) {
+    CAPTURE(event.sequence);
+    const auto number = reader.number(event.sequence);
+    const auto* set = std::get_if<Set>(&event.body);
+    const auto* replace = std::get_if<Replace>(&event.body);
+    const Value* value = set != nullptr ? &set->value : replace != nullptr ? &replace->value : nullptr;
+    const bool scalar = value != nullptr && value->form() == Form::scalar && value->type().is_number();
+    if (number) {
+      ++seen;
+      REQUIRE(scalar);
+      CHECK(number->type == value->type());
+      CHECK(std::ranges::equal(std::span(number->bytes).first(number->type.size()), value->bytes()));
+      const auto rest = std::span(number->bytes).subspan(number->type.size());
+      CHECK(std::ranges::all_of(rest, [](auto byte) { return byte == std::byte{0}; }));
+    } else {
+      CHECK_FALSE((scalar && replace != nullptr));  // a number alone is always told
+    }
+    return true;
+  });
+  CHECK(seen > events / 8);
+}
