@@ -13,7 +13,7 @@ import sys
 from rows import rows
 
 TABLES = ["events", "latency", "durable", "frames", "growth", "arrays", "scalars", "lists", "history", "memory"]
-REPETITIONS = {"full": {"history": 5, "memory": 1, "growth": 3}, "quick": {"memory": 1, "growth": 1, "history": 3},
+REPETITIONS = {"full": {"history": 5, "memory": 1, "growth": 5}, "quick": {"memory": 1, "growth": 1, "history": 3},
                "smoke": {}}
 USUAL = {"full": 7, "quick": 3, "smoke": 1}
 
@@ -109,9 +109,9 @@ def machine(results, size):
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
     lines = [f"{context.get('date', '')[:16]}, commit {git or 'unknown'}, {os.cpu_count()} cores of {cpu}, "
              f"Linux {os.uname().release}, size {size}"]
-    worst = max((float(result["context"].get("warning_load", 0)) for result in results), default=0.0)
-    if worst:
-        lines.append(f"WARNING: the machine was busy (load {worst:.1f}): these ratios are off")
+    load = float(context.get("warning_load", 0))  # before the first table; later ones see what the earlier ones did
+    if load:
+        lines.append(f"WARNING: the machine was busy (load {load:.1f}) when this began: these ratios may be off")
     if any("warning_build" in result["context"] for result in results):
         lines.append("WARNING: the build was not optimized: these figures mean nothing")
     return lines
