@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt  # noqa: E402  (the backend has to be chosen bef
 NAMES = {"daybook": "Daybook", "lmdb": "LMDB, commit an event, no sync", "lmdb_batched": "LMDB, 10 000 per synced txn",
          "sqlite": "SQLite WAL NORMAL", "rocksdb": "RocksDB, sync=false", "hdf5": "HDF5 extend+write+flush",
          "memcpy": "memcpy", "nothing": "reading the clock"}
+COLORS = {who: f"C{i}" for i, who in enumerate(NAMES)}  # a store's is the same everywhere
 
 
 def median(entries, of="real_time"):
@@ -35,11 +36,11 @@ def latency(good, out):
     quantiles = [("q10", 0.1), ("q50", 0.5), ("q90", 0.9), ("q99", 0.99), ("q99.9", 0.999), ("q99.99", 0.9999),
                  ("q99.999", 0.99999)]
     for axis, work, title in zip(axes, ("stream", "paced"), ("as fast as it goes", "20 µs after each")):
-        for name, entries in good.items():
-            if name.startswith(f"latency/{work}/"):
-                who = name.rsplit("/", 1)[1]
+        for who in NAMES:
+            entries = good.get(f"latency/{work}/{who}")
+            if entries:
                 axis.plot([1 - q for _, q in quantiles], [median(entries, key) for key, _ in quantiles], marker="o",
-                          markersize=3, label=NAMES.get(who, who))
+                          markersize=3, label=NAMES.get(who, who), color=COLORS.get(who))
         axis.set(xscale="log", yscale="log", xlabel="part of the calls that take longer", title=title)
         axis.invert_xaxis()
         axis.grid(alpha=0.3)
@@ -57,6 +58,9 @@ def growth(good, out):
         if points:
             axis.plot(*zip(*points), marker="o")
         axis.set(xscale="log", yscale="log", xlabel=label)
+        if work == "threads":
+            axis.set_xticks([count for count, _ in points], [str(count) for count, _ in points])
+            axis.set_xticks([], minor=True)
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("set of a scalar / ns")
     save(figure, out, "growth")
@@ -87,7 +91,7 @@ def disk(good, out):
     for i, store in enumerate(stores):
         heights = [median(good[name], "bytes_per_event") if (name := f"events/sustained/{work}/{store}") in good else 0
                    for work in works]
-        axis.bar([w + (i - 2.5) * 0.14 for w in range(len(works))], heights, 0.13, label=NAMES[store])
+        axis.bar([w + (i - 2.5) * 0.14 for w in range(len(works))], heights, 0.13, label=NAMES[store], color=COLORS[store])
     axis.set_xticks(range(len(works)), works)
     axis.set(ylabel="bytes on the disk an event")
     axis.legend(fontsize=8)
