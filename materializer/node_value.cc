@@ -41,6 +41,8 @@ StoredAs plainly_stored_as(const Plan& plan, const Node& node) {
   std::vector<UncheckedPart> parts;
   const Event base = reader.event(state->base, parts);
   const Value* value = whole_value(base.body);
+  if (value != nullptr && value->form() == Form::scalar && value->type().is_number())  // with metadata
+    return {Form::scalar, value->type(), {}};
   // Only lists change their shape or type by later events.
   if (value != nullptr && value->form() != Form::list && value->form() != Form::objects &&
       value->form() != Form::elided) {
