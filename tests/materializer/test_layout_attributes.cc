@@ -138,8 +138,8 @@ TEST_CASE("scalars-as-table takes another name where its own is taken") {
   CHECK(shown(plan, "flag") == "/datasets/flag  field \"flag\" of /datasets/image_2 [scalars-as-table]");
   CHECK_NOTHROW(settle(plan));
   plan = run.after("scalars-as-table", {{"table", string("/all")}});
-  CHECK(shown(plan, "calibration", Group::archive).find("of /all") != string::npos);
-  CHECK(shown(plan, "flag").find("of /all") != string::npos);
+  CHECK(shown(plan, "calibration", Group::archive).find("of /all [") != string::npos);
+  CHECK(shown(plan, "flag").find("of /all [") != string::npos);
   CHECK_NOTHROW(settle(plan));
   CHECK(fault("scalars-as-table", {{"table", string("/")}}).first == "table");
   CHECK(fault("scalars-as-table", {{"table", string("../x")}}).first == "table");
